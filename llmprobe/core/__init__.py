@@ -1,0 +1,1 @@
+"""The words of the field: frozen types, no I/O, no clock, no dice."""

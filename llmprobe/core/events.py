@@ -1,0 +1,141 @@
+"""What a worker tells: each a tagged struct, sent in batches of at most 50 ms.
+
+`at_s` is seconds since the run's start on the worker's own monotonic clock.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from llmprobe.core.histogram import Histogram
+from llmprobe.core.record import RequestRecord
+
+UserState = Literal["connecting", "waiting", "streaming", "backing_off", "starved", "done"]
+"""`waiting` for the first token; `starved` of a lease (the caps leave nothing to start)."""
+
+
+class RequestStarted(Struct, frozen=True, tag="started"):
+    """A request left for the endpoint."""
+
+    user: int
+    index: int
+    level_id: int
+    at_s: float
+
+
+class FirstToken(Struct, frozen=True, tag="first"):
+    """The first event with content arrived; told now, not when the stream ends."""
+
+    user: int
+    index: int
+    level_id: int
+    at_s: float
+    ttft_s: float
+
+
+class RequestFinished(Struct, frozen=True, tag="finished"):
+    """A request ended; its record is on disk already."""
+
+    record: RequestRecord
+    text: str | None = None
+    """What it said, when a screen watches the log (at most 4,000 characters)."""
+
+
+class LoadChanged(Struct, frozen=True, tag="load"):
+    """A load level began: a stage of the plan, or a command."""
+
+    level_id: int
+    target: float
+    at_s: float
+    over_s: float = 0.0
+    by: str | None = None
+
+
+class PlanEnded(Struct, frozen=True, tag="plan_ended"):
+    """The last stage of the plan is over."""
+
+    at_s: float
+
+
+class Interval(Struct, frozen=True, tag="interval"):
+    """What happened since the last one, merged."""
+
+    worker: int
+    at_s: float
+    text_chunks: int
+    """Text-carrying events that arrived; not tokens."""
+    itl: Histogram
+    """Gaps between tokens."""
+    active: int
+    """Users that may start requests."""
+    draining: int
+    """Users that were lowered and finish what they have begun."""
+    in_flight: int
+    backing_off: int
+    cpu_share: float
+    """Of one core, by the worker process."""
+    lag_s: float
+    """The worst delay of the worker's own event loop."""
+
+
+class Row(Struct, frozen=True):
+    """One virtual user as a screen shows it."""
+
+    user: int
+    state: UserState
+    index: int | None
+    ttft_s: float | None
+    text_chunks: int
+    tail: str
+    """The end of what it has said so far (at most 160 characters); the whole of it for the followed user."""
+
+
+class Rows(Struct, frozen=True, tag="rows"):
+    """The rows that a screen asked to watch."""
+
+    rows: tuple[Row, ...]
+    followed: Row | None
+
+
+class LeaseLow(Struct, frozen=True, tag="lease_low"):
+    """A worker asks for more before it runs out; `want` requests would do."""
+
+    worker: int
+    want: int
+
+
+class LeaseReturned(Struct, frozen=True, tag="lease_returned"):
+    """Indices that will not be used, as half-open ranges."""
+
+    worker: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Drained(Struct, frozen=True, tag="drained"):
+    """No request is in flight in this worker and none will start until the load changes."""
+
+    worker: int
+    at_s: float
+
+
+class Fault(Struct, frozen=True, tag="fault"):
+    """A worker can't go on: its disk is full, its corpus is gone, its process died."""
+
+    worker: int
+    message: str
+    exit_code: int
+
+
+Event = (
+    RequestStarted
+    | FirstToken
+    | RequestFinished
+    | LoadChanged
+    | PlanEnded
+    | Interval
+    | Rows
+    | LeaseLow
+    | LeaseReturned
+    | Drained
+    | Fault
+)

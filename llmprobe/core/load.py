@@ -1,0 +1,39 @@
+"""Load over time: stages, the levels they make, and a change of load."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+LoadKind = Literal["users", "rate"]
+Arrivals = Literal["poisson", "constant", "gamma"]
+
+WARMUP_LEVEL = -1
+"""The `level_id` of requests that start while warming up; they count in totals only."""
+
+
+class Stage(Struct, frozen=True):
+    """Go to a load and stay there: one load level."""
+
+    to: float
+    """Users (a whole number), or requests per second in an open load."""
+    hold_s: float
+    ramp_s: float = 0.0
+    by: str | None = None
+    """`hand` or `autopilot` when it was recorded; None when it was written."""
+
+
+class Load(Struct, frozen=True):
+    """What generates requests, and how much over time."""
+
+    kind: LoadKind = "users"
+    arrivals: Arrivals = "poisson"
+    """How requests of an open load are spaced."""
+    warmup_s: float = 0.0
+    """Spent at the first stage's load before the stages begin; kept out of every verdict."""
+    stages: tuple[Stage, ...] = ()
+    max_users: int = 256
+
+    @property
+    def duration_s(self) -> float:
+        """Of warm-up and all stages."""
+        return self.warmup_s + sum(stage.ramp_s + stage.hold_s for stage in self.stages)

@@ -1,0 +1,94 @@
+"""A scenario: everything a run needs to be done again. A default is what a file without the key means."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from llmprobe.core.load import Load
+from llmprobe.core.slo import DEFAULT_SLOS, Slo
+
+Cache = Literal["cold", "warm"]
+DEFAULT_MAX_TOKENS = 256
+
+
+class Timeouts(Struct, frozen=True):
+    """Seconds. `stall_s` is the longest gap between tokens, `total_s` the longest request."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 30.0
+    stall_s: float = 30.0
+    total_s: float = 300.0
+
+
+class Endpoint(Struct, frozen=True):
+    """Where requests go and what each carries. `url` may be `sim:PRESET`."""
+
+    url: str
+    dialect: str = "openai-chat"
+    model: str | None = None
+    """None: asked of the endpoint, the first it names."""
+    api_key_env: str | None = None
+    """The name of an environment variable, never a key."""
+    headers: dict[str, str] = {}
+    body: dict[str, Any] = {}
+    """Merged into each request as it is."""
+    connection: str = "keep"
+    """`keep`, `per-request` or `max-age 30s`."""
+    timeouts: Timeouts = Timeouts()
+    cacert: str | None = None
+    insecure: bool = False
+
+
+class Prompts(Struct, frozen=True):
+    """What is asked."""
+
+    corpus: str = "mixed"
+    """A shipped corpus by name; with a slash or a suffix a file, relative to the scenario's."""
+    sha256: str | None = None
+    """Of the corpus file; a replay on another is refused."""
+    cache: Cache = "cold"
+    max_tokens: int | None = DEFAULT_MAX_TOKENS
+
+
+class Autopilot(Struct, frozen=True):
+    """Find the breaking point again, rather than repeat the stages."""
+
+    strategy: str = "knee"
+
+
+class Stop(Struct, frozen=True):
+    """Caps; None is no cap."""
+
+    duration_s: float | None = None
+    max_requests: int | None = None
+    max_usd: float | None = None
+
+
+class Prices(Struct, frozen=True):
+    """Dollars a million tokens."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+
+
+class Baseline(Struct, frozen=True):
+    """Figures of a reference run, by the names `TABLE_QUANTILE_s` of result.json, and what may be lost."""
+
+    figures: dict[str, float]
+    tolerance: float = 0.10
+
+
+class Scenario(Struct, frozen=True):
+    """One run, reproducible: the prompt of draw k depends on `seed` and k alone."""
+
+    endpoint: Endpoint
+    name: str = "probe"
+    seed: int = 0
+    slo: tuple[Slo, ...] = DEFAULT_SLOS
+    prompts: Prompts = Prompts()
+    load: Load = Load()
+    autopilot: Autopilot | None = None
+    stop: Stop = Stop()
+    prices: Prices | None = None
+    baseline: Baseline | None = None

@@ -1,0 +1,69 @@
+"""Service level objectives: `p95 ttft < 1s`, `errors < 1%`, `goodput > 95%`."""
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from llmprobe.core.units import format_duration, format_share, parse_duration, parse_share
+
+Metric = Literal["ttft", "ttfo", "itl", "tpot", "e2e", "errors", "goodput"]
+LATENCIES = ("ttft", "ttfo", "itl", "tpot", "e2e")
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+SAMPLES_FOR = {"p50": 2, "p90": 10, "p95": 20, "p99": 100}
+"""Samples below which a quantile is not read at all: one of them must lie beyond it."""
+
+_LATENCY = re.compile(r"(p50|p90|p95|p99)\s+(ttft|ttfo|itl|tpot|e2e)\s*<=?\s*(\S+)")
+_SHARE = re.compile(r"(errors)\s*<=?\s*(\S+)|(goodput)\s*>=?\s*(\S+)")
+
+
+class Slo(Struct, frozen=True):
+    """One objective. `bound` is in seconds for a latency, a share for errors and goodput."""
+
+    metric: Metric
+    bound: float
+    quantile: str | None = None
+    """`p50` to `p99` for a latency, else None."""
+
+    def __str__(self) -> str:
+        """As a scenario writes it."""
+        if self.metric == "goodput":
+            return f"goodput > {format_share(self.bound)}"
+        if self.metric == "errors":
+            return f"errors < {format_share(self.bound)}"
+        return f"{self.quantile} {self.metric} < {format_duration(self.bound)}"
+
+    def met_by(self, value: float) -> bool:
+        """Whether a measured value keeps the objective."""
+        return value >= self.bound if self.metric == "goodput" else value <= self.bound
+
+    def scaled(self, speed: float) -> "Slo":
+        """The same objective on an endpoint whose clock runs `speed` times faster."""
+        if self.metric not in LATENCIES:
+            return self
+        return Slo(self.metric, self.bound / speed, self.quantile)
+
+
+DEFAULT_SLOS = (Slo("ttft", 1.0, "p95"), Slo("tpot", 0.06, "p95"), Slo("errors", 0.01))
+PRESETS: dict[str, tuple[Slo, ...]] = {
+    "default": DEFAULT_SLOS,
+    "chat": (Slo("ttft", 0.5, "p95"), Slo("tpot", 0.06, "p95"), Slo("errors", 0.01)),
+}
+
+
+def parse_slo(text: str) -> Slo:
+    """Read one objective; `ValueError` shows right spellings."""
+    squeezed = " ".join(text.lower().split())
+    if match := _LATENCY.fullmatch(squeezed):
+        return Slo(match[2], parse_duration(match[3]), match[1])  # type: ignore[arg-type]  # the pattern
+    if match := _SHARE.fullmatch(squeezed):
+        return Slo("errors", parse_share(match[2])) if match[1] else Slo("goodput", parse_share(match[4]))
+    raise ValueError(f"{text!r} is not an objective; write it as 'p95 ttft < 1s' or 'errors < 1%'")
+
+
+def parse_slos(texts: list[str]) -> tuple[Slo, ...]:
+    """Objectives and preset names (`chat`), in order."""
+    slos: list[Slo] = []
+    for text in texts:
+        slos.extend(PRESETS.get(text.strip()) or [parse_slo(text)])
+    return tuple(slos)

@@ -1,0 +1,1 @@
+"""Virtual users and their pace."""

@@ -1,0 +1,1 @@
+"""TOML to a Scenario and back, equal both ways."""

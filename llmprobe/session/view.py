@@ -1,0 +1,47 @@
+"""What a face sees of a session at one moment."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from llmprobe.core.scenario import Scenario
+from llmprobe.metrics.snapshot import Snapshot
+
+
+class State(StrEnum):
+    """Where a session is. `stopped` can be started again; `failed` and `closed` can't."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """Nothing new starts; what is in flight finishes."""
+    STOPPED = "stopped"
+    CAPPED = "capped"
+    """A cap (requests or money) is reached: nothing new starts until it is raised."""
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class View(Struct, frozen=True):
+    """Everything the probe screen shows."""
+
+    state: State
+    scenario: Scenario
+    url: str
+    """Where requests really go."""
+    model: str
+    folder: str
+    """The run folder."""
+    elapsed_s: float
+    """Since the run's start."""
+    stale_s: float
+    """Since the newest word from the engine; large while running means it hangs."""
+    snapshot: Snapshot
+    spent_requests: int
+    max_requests: int | None
+    spent_usd: float | None
+    max_usd: float | None
+    note: str | None = None
+    """One sentence about the newest trouble or cap: what is wrong and what to do."""
+    endpoint_down: bool = False
+    """The last answers all failed to connect."""

@@ -1,0 +1,1 @@
+"""A simulated LLM endpoint: the default target."""

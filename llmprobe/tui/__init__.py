@@ -1,0 +1,1 @@
+"""The screen: reads snapshots, sends commands, knows no wire."""

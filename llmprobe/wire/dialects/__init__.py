@@ -1,0 +1,1 @@
+"""API dialects: two-way codecs, one file each, and their table."""
