@@ -5,7 +5,7 @@
     │   ├── ScenarioError          2   a scenario file; knows file, line and key
     │   └── CorpusError            2   a corpus file; knows file and line
     ├── EndpointError              3   the endpoint gave no result
-    ├── RefusedError               5   no honest answer: the probe was the bottleneck, or data too thin
+    ├── RefusedError               5   no honest answer: the probe was the bottleneck, or thin data
     └── LocalError                 6   this machine failed: disk full, no worker process
 
 Foreign exceptions are turned into these where they enter.
