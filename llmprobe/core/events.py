@@ -21,6 +21,8 @@ class RequestStarted(Struct, frozen=True, tag="started"):
     index: int
     level_id: int
     at_s: float
+    users: int = 0
+    prompt_id: str = ""
 
 
 class FirstToken(Struct, frozen=True, tag="first"):
@@ -39,6 +41,8 @@ class RequestFinished(Struct, frozen=True, tag="finished"):
     record: RequestRecord
     text: str | None = None
     """What it said, when a screen watches the log (at most 4,000 characters)."""
+    unwritten: bool = False
+    """The disk refused the record; this event is the only place that holds it."""
 
 
 class LoadChanged(Struct, frozen=True, tag="load"):
@@ -118,6 +122,14 @@ class Drained(Struct, frozen=True, tag="drained"):
     at_s: float
 
 
+class WorkerLost(Struct, frozen=True, tag="worker_lost"):
+    """A worker process died; `taken_over` says whether others run its users now."""
+
+    worker: int
+    message: str
+    taken_over: bool
+
+
 class Fault(Struct, frozen=True, tag="fault"):
     """A worker can't go on: its disk is full, its corpus is gone, its process died."""
 
@@ -137,5 +149,6 @@ Event = (
     | LeaseLow
     | LeaseReturned
     | Drained
+    | WorkerLost
     | Fault
 )

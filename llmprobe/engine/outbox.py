@@ -1,0 +1,53 @@
+"""What a worker has to tell, gathered into batches."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from llmprobe.core.events import Event
+from llmprobe.core.histogram import Histogram
+
+BATCH_S = 0.05
+"""The longest an event waits for its batch."""
+
+
+class Outbox:
+    """Events in order, and the counters that an `Interval` takes with it."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._some = asyncio.Event()
+        self._closed = False
+        self.text_chunks = 0
+        self.itl = Histogram()
+
+    def put(self, event: Event) -> None:
+        """Tell with the next batch."""
+        self._events.append(event)
+        self._some.set()
+
+    def take_counters(self) -> tuple[int, Histogram]:
+        """Text chunks and token gaps since the last call."""
+        taken = self.text_chunks, self.itl
+        self.text_chunks, self.itl = 0, Histogram()
+        return taken
+
+    def close(self) -> None:
+        """Nothing more will come; `batches` ends once all is told."""
+        self._closed = True
+        self._some.set()
+
+    async def batches(self) -> AsyncIterator[list[Event]]:
+        """The first event after a quiet moment goes at once, those close behind it together."""
+        told_at = 0.0
+        while True:
+            await self._some.wait()
+            if (rest := told_at + BATCH_S - time.monotonic()) > 0 and not self._closed:
+                await asyncio.sleep(rest)
+            told_at = time.monotonic()
+            self._some.clear()
+            batch, self._events = self._events, []
+            if batch:
+                yield batch
+            if self._closed and not self._events:
+                return

@@ -1,0 +1,95 @@
+"""A virtual user: one connection, one request after another, until it is retired.
+
+    wait for a turn -> take an index out of the lease -> send -> (the record is on disk) -> back off if it failed
+"""
+
+from collections.abc import Callable
+
+import anyio
+
+from llmprobe.core.events import Row, UserState
+from llmprobe.core.outcome import Outcome
+from llmprobe.engine.backoff import backoff_s
+from llmprobe.engine.errand import Errand, Errands
+from llmprobe.engine.leases import LeaseBook
+from llmprobe.engine.turns import Turns
+
+
+class VirtualUser:
+    """Sends one request at a time over its own connection."""
+
+    def __init__(self, user_id: int, errands: Errands, leases: LeaseBook, turns: Turns) -> None:
+        self.id = user_id
+        self._errands = errands
+        self._leases = leases
+        self._turns = turns
+        self._retiring = False
+        self._resting: UserState = "starved"
+        self._rest: anyio.CancelScope | None = None
+        self._busy: anyio.CancelScope | None = None
+        self._errand: Errand | None = None
+        self._failures = 0
+
+    @property
+    def retiring(self) -> bool:
+        """Whether it leaves once its present request has ended; set back, it stays."""
+        return self._retiring
+
+    @retiring.setter
+    def retiring(self, value: bool) -> None:
+        self._retiring = value
+        if value and self._rest is not None:
+            self._rest.cancel()
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a request of its own is under way."""
+        return self._errand is not None
+
+    @property
+    def state(self) -> UserState:
+        """What it does now."""
+        return self._errand.state if self._errand is not None else self._resting
+
+    def row(self, *, whole: bool = False) -> Row:
+        """What a screen shows of it; `whole` brings all the text."""
+        errand = self._errand
+        if errand is None:
+            return Row(self.id, self._resting, None, None, 0, "")
+        return errand.row(whole=whole)
+
+    async def live(self, leave: Callable[[int], None]) -> None:
+        """Send requests until retired or cancelled, then tell `leave`."""
+        connection = self._errands.connect()
+        try:
+            while not self._retiring:
+                if (work := await self._next_work()) is not None:
+                    await self._send(*work, connection)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.aclose()
+            leave(self.id)
+
+    def cancel(self) -> None:
+        """Break off what is in flight, and leave."""
+        self.retiring = True
+        if self._busy is not None:
+            self._busy.cancel()
+
+    async def _next_work(self) -> tuple[int, float | None] | None:
+        """An index to send and when it was due; None when it was retired meanwhile."""
+        self._resting = "starved"
+        with anyio.CancelScope() as self._rest:
+            async with self._turns.next() as due_s:
+                return await self._leases.take(), due_s
+        return None
+
+    async def _send(self, index: int, due_s: float | None, connection: "Connection") -> None:
+        self._errand = self._errands.begin(self.id, index, due_s)
+        with anyio.CancelScope() as self._busy:
+            await self._errand.run(connection)
+        record, self._errand = self._errand.record, None
+        if record is None or not record.outcome.failed:
+            self._failures = 0
+            return
+        self._failures += 1

@@ -1,0 +1,151 @@
+"""A worker process: one engine behind frames on its standard input and output.
+
+It ends when its input closes, whoever closed it: a session that was killed leaves no worker behind.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import anyio
+
+from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.record import RequestRecord
+from llmprobe.engine.local import LocalEngine
+from llmprobe.workers import frames
+from llmprobe.workers.frames import FrameParser, Reply
+from llmprobe.workers.journal import Journal
+
+_CHUNK = 1 << 16
+
+
+def main() -> None:
+    """Serve one session, then end."""
+    # The session decides when to stop; a Ctrl+C meant for it reaches the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    wire_out = os.dup(sys.stdout.fileno())
+    # Nothing that prints by mistake may get between two frames.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    anyio.run(_serve, sys.stdin.fileno(), wire_out, backend_options={"use_uvloop": _has_uvloop()})
+
+
+def _has_uvloop() -> bool:
+    with contextlib.suppress(ImportError):
+        import uvloop  # type: ignore[import-not-found,unused-ignore]  # an extra
+
+        return uvloop is not None
+    return False
+
+
+async def _serve(fd_in: int, fd_out: int) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_CHUNK)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd_in, "rb"))
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(fd_out, "wb")
+    )
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    await _Worker(reader, writer).serve()
+
+
+class _Worker:
+    """Carries commands to the engine, and its events back."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._engine: LocalEngine | None = None
+        self._journal: Journal | None = None
+
+    async def serve(self) -> None:
+        parser = FrameParser()
+        async with anyio.create_task_group() as tasks:
+            while data := await self._reader.read(_CHUNK):
+                for body in parser.feed(data):
+                    if await self._obey(frames.decode_command(body), tasks):
+                        return
+            # The session is gone: what is in flight is cancelled and written down as such.
+            if self._engine is not None:
+                await self._engine.stop(drain_s=0.0)
+            tasks.cancel_scope.cancel()
+
+    async def _obey(self, command: frames.Command, tasks: anyio.abc.TaskGroup) -> bool:
+        """Carry out one command; true when it was the last."""
+        match command:
+            case frames.Prepare():
+                try:
+                    await self._prepare(command, tasks)
+                except LlmprobeError as error:
+                    self._send(frames.Refused(error.message, error.exit_code))
+                else:
+                    self._send(frames.Prepared())
+            case frames.Test():
+                tasks.start_soon(self._test)
+            case frames.Stop():
+                tasks.start_soon(self._stop, command.drain_s, tasks)
+            case _ if self._engine is not None:
+                await self._steer(self._engine, command)
+            case _:
+                raise AssertionError(f"{type(command).__name__} before Prepare")
+        return False
+
+    @staticmethod
+    async def _steer(engine: LocalEngine, command: frames.Command) -> None:
+        match command:
+            case frames.Start():
+                await engine.start()
+            case frames.SetLoad():
+                await engine.set_load(command.level_id, command.target, command.over_s, command.by)
+            case frames.SetShare():
+                engine.set_share(command.share.of, command.share.residues)
+            case frames.Grant():
+                await engine.grant(engine.worker, command.lease)
+            case frames.Look():
+                await engine.watch(command.watch)
+            case _:
+                raise AssertionError(type(command).__name__)
+
+    async def _prepare(self, command: frames.Prepare, tasks: anyio.abc.TaskGroup) -> None:
+        write = _nowhere
+        if command.plan.journal is not None:
+            self._journal = Journal(Path(command.plan.journal))
+            write = self._journal.append
+        engine = LocalEngine(command.worker, command.share.of, command.share.residues, write)
+        await engine.prepare(command.plan)
+        self._engine = engine
+        tasks.start_soon(engine.run)
+        tasks.start_soon(self._tell, engine)
+
+    async def _tell(self, engine: LocalEngine) -> None:
+        async for events in engine.events():
+            self._send(frames.Batch(events))
+            await self._writer.drain()
+        self._send(frames.Stopped())
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+        self._writer.close()
+
+    async def _test(self) -> None:
+        assert self._engine is not None
+        try:
+            self._send(frames.Tested(await self._engine.test()))
+        except LlmprobeError as error:
+            self._send(frames.Refused(error.message, error.exit_code))
+
+    async def _stop(self, drain_s: float, tasks: anyio.abc.TaskGroup) -> None:
+        if self._engine is not None:
+            await self._engine.stop(drain_s=drain_s)
+        if self._journal is not None:
+            self._journal.close()
+        tasks.cancel_scope.cancel()
+
+    def _send(self, frame: Reply) -> None:
+        self._writer.write(frames.encode(frame))
+
+
+def _nowhere(record: RequestRecord) -> None:
+    """A plan without a journal keeps nothing on disk."""
