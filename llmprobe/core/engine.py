@@ -86,6 +86,9 @@ class Engine(Protocol):
     async def test(self) -> TestReply:
         """Send one request outside the run, before or during it."""
 
+    async def cancel(self) -> None:
+        """Cancel what is in flight, and send all users home; the next `set_load` calls them back."""
+
     async def stop(self, *, drain_s: float) -> None:
         """Start nothing more; let what is in flight finish for `drain_s`, then cancel it; end the workers."""
 

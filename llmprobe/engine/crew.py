@@ -7,6 +7,8 @@ that, it stays.
 
 from collections.abc import Callable, Iterable
 
+import anyio
+
 from llmprobe.engine.user import VirtualUser
 
 
@@ -19,6 +21,7 @@ class Crew:
         self._hire = hire
         self.users: dict[int, VirtualUser] = {}
         self.target = 0
+        self._gone = anyio.Event()
 
     @property
     def share(self) -> int:
@@ -61,6 +64,14 @@ class Crew:
         if user_id < self.target and user_id % self.of in self.residues:
             # It was raised again in the moment it left.
             self.users[user_id] = self._hire(user_id)
+        if not self.users:
+            self._gone.set()
+
+    async def empty(self) -> None:
+        """Wait until the last user has left."""
+        while self.users:
+            self._gone = anyio.Event()
+            await self._gone.wait()
 
     def cancel(self) -> None:
         """Cancel what is in flight, and send everybody home."""

@@ -60,13 +60,17 @@ class Test(Struct, frozen=True, tag=True):
     """One request outside the run; answered by `Tested`."""
 
 
+class Cancel(Struct, frozen=True, tag=True):
+    """Cancel what is in flight."""
+
+
 class Stop(Struct, frozen=True, tag=True):
     """Drain, then end the process; answered by `Stopped`."""
 
     drain_s: float
 
 
-Command = Prepare | Start | SetLoad | SetShare | Grant | Look | Test | Stop
+Command = Prepare | Start | SetLoad | SetShare | Grant | Look | Test | Cancel | Stop
 
 
 class Prepared(Struct, frozen=True, tag=True):

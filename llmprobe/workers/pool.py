@@ -115,6 +115,10 @@ class WorkerPool:
                 return reply.reply
         raise LocalError("no worker process is left to send a test request")
 
+    async def cancel(self) -> None:
+        """In all workers."""
+        await self._tell_all(frames.Cancel())
+
     async def stop(self, *, drain_s: float) -> None:
         """End all workers; returns when the last has ended."""
         self._stopping = True

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskGroup
 
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.record import RequestRecord
@@ -62,19 +63,20 @@ class _Worker:
         self._journal: Journal | None = None
 
     async def serve(self) -> None:
+        """Obey until told to stop, or until the session is gone."""
         parser = FrameParser()
         async with anyio.create_task_group() as tasks:
             while data := await self._reader.read(_CHUNK):
                 for body in parser.feed(data):
-                    if await self._obey(frames.decode_command(body), tasks):
-                        return
-            # The session is gone: what is in flight is cancelled and written down as such.
+                    await self._obey(frames.decode_command(body), tasks)
+            # The session is gone: what is in flight is cancelled, and written down as such.
             if self._engine is not None:
                 await self._engine.stop(drain_s=0.0)
             tasks.cancel_scope.cancel()
+        if self._journal is not None:
+            self._journal.close()
 
-    async def _obey(self, command: frames.Command, tasks: anyio.abc.TaskGroup) -> bool:
-        """Carry out one command; true when it was the last."""
+    async def _obey(self, command: frames.Command, tasks: TaskGroup) -> None:
         match command:
             case frames.Prepare():
                 try:
@@ -91,7 +93,6 @@ class _Worker:
                 await self._steer(self._engine, command)
             case _:
                 raise AssertionError(f"{type(command).__name__} before Prepare")
-        return False
 
     @staticmethod
     async def _steer(engine: LocalEngine, command: frames.Command) -> None:
@@ -106,10 +107,12 @@ class _Worker:
                 await engine.grant(engine.worker, command.lease)
             case frames.Look():
                 await engine.watch(command.watch)
+            case frames.Cancel():
+                await engine.cancel()
             case _:
                 raise AssertionError(type(command).__name__)
 
-    async def _prepare(self, command: frames.Prepare, tasks: anyio.abc.TaskGroup) -> None:
+    async def _prepare(self, command: frames.Prepare, tasks: TaskGroup) -> None:
         write = _nowhere
         if command.plan.journal is not None:
             self._journal = Journal(Path(command.plan.journal))
@@ -118,16 +121,17 @@ class _Worker:
         await engine.prepare(command.plan)
         self._engine = engine
         tasks.start_soon(engine.run)
-        tasks.start_soon(self._tell, engine)
+        tasks.start_soon(self._tell, engine, tasks)
 
-    async def _tell(self, engine: LocalEngine) -> None:
-        async for events in engine.events():
-            self._send(frames.Batch(events))
-            await self._writer.drain()
-        self._send(frames.Stopped())
+    async def _tell(self, engine: LocalEngine, tasks: TaskGroup) -> None:
+        # A session that is gone hears nothing; reading notices that and ends the process.
         with contextlib.suppress(ConnectionError):
+            async for events in engine.events():
+                self._send(frames.Batch(events))
+                await self._writer.drain()
+            self._send(frames.Stopped())
             await self._writer.drain()
-        self._writer.close()
+            tasks.cancel_scope.cancel()
 
     async def _test(self) -> None:
         assert self._engine is not None
@@ -136,12 +140,11 @@ class _Worker:
         except LlmprobeError as error:
             self._send(frames.Refused(error.message, error.exit_code))
 
-    async def _stop(self, drain_s: float, tasks: anyio.abc.TaskGroup) -> None:
-        if self._engine is not None:
+    async def _stop(self, drain_s: float, tasks: TaskGroup) -> None:
+        if self._engine is None:
+            tasks.cancel_scope.cancel()
+        else:
             await self._engine.stop(drain_s=drain_s)
-        if self._journal is not None:
-            self._journal.close()
-        tasks.cancel_scope.cancel()
 
     def _send(self, frame: Reply) -> None:
         self._writer.write(frames.encode(frame))

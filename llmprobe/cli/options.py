@@ -1,0 +1,126 @@
+"""Options that several commands share, and the scenario they make."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from llmprobe.core.errors import UsageError
+from llmprobe.core.load import Stage
+from llmprobe.core.scenario import Endpoint, Scenario
+from llmprobe.core.slo import parse_slos
+from llmprobe.core.target import host_of, is_sim, parse_sim
+from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
+
+T = TypeVar("T")
+
+
+def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
+    """How to reach the endpoint."""
+    group = parser.add_argument_group("endpoint")
+    group.add_argument("-m", "--model", help="asked of the endpoint when left out")
+    group.add_argument("--dialect", help="API dialect (openai-chat)")
+    group.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
+    group.add_argument("-H", "--header", action="append", default=[], metavar="'K: V'", help="sent along")
+    group.add_argument("--body", metavar="JSON", help="merged into each request")
+    group.add_argument("--cacert", metavar="FILE", help="trust this certificate authority")
+    group.add_argument("-k", "--insecure", action="store_true", help="don't check certificates")
+
+
+def add_load_options(parser: argparse.ArgumentParser) -> None:
+    """What is asked, by how many, for how long."""
+    group = parser.add_argument_group("load")
+    group.add_argument("--corpus", help="a shipped corpus by name, or a file")
+    group.add_argument("--max-tokens", type=_value(parse_size), metavar="N", help="output limit of a request")
+    group.add_argument("--cache", choices=("cold", "warm"), help="whether prompts may hit a prefix cache")
+    group.add_argument("-u", "--users", type=_value(parse_size), metavar="N", help="concurrent users")
+    group.add_argument("-r", "--rate", type=_value(parse_rate), metavar="20/s", help="open load instead")
+    group.add_argument("--max-users", type=_value(parse_size), metavar="N", help="end of the slider (256)")
+    group.add_argument("--slo", action="append", default=[], metavar="'p95 ttft < 1s'", help="repeatable")
+    group.add_argument("-d", "--duration", type=_value(parse_duration), metavar="60s", help="end after this")
+    group.add_argument("-n", "--max-requests", type=_value(parse_size), metavar="N", help="cap on requests")
+    group.add_argument("--max-usd", type=_value(parse_usd), metavar="$5", help="cap on money")
+    group.add_argument("--warmup", type=_value(parse_duration), metavar="10s", help="kept out of the verdict")
+    group.add_argument("--seed", type=int, metavar="N", help="chooses the prompts")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """How the run is carried out on this machine."""
+    group = parser.add_argument_group("this machine")
+    group.add_argument("--workers", type=_value(parse_size), default=1, metavar="N", help="worker processes")
+    group.add_argument("-o", "--out", type=Path, metavar="DIR", help="the run folder")
+    group.add_argument("--save-text", action="store_true", help="keep what the model said in records.jsonl")
+    group.add_argument("--gaps", action="store_true", help="keep each token's gap in records.jsonl")
+    group.add_argument("--yes", action="store_true", help="don't ask before requests leave this machine")
+
+
+def endpoint_of(target: str) -> Endpoint:
+    """The endpoint that a target on the command line names."""
+    if is_sim(target):
+        return Endpoint(url=str(parse_sim(target)))
+    host_of(target)
+    return Endpoint(url=target)
+
+
+def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
+    """The scenario with what the command line says put over it."""
+    endpoint = scenario.endpoint
+    headers = dict(endpoint.headers) | dict(_header(text) for text in args.header)
+    body = endpoint.body | (_body(args.body) if args.body else {})
+    endpoint = _put(endpoint, model=args.model, dialect=args.dialect, api_key_env=args.api_key_env,
+                    cacert=args.cacert, insecure=args.insecure or None)  # fmt: skip
+    endpoint = replace(endpoint, headers=headers, body=body)
+    prompts = _put(scenario.prompts, corpus=args.corpus, max_tokens=args.max_tokens, cache=args.cache)
+    if args.corpus:
+        prompts = replace(prompts, sha256=None)
+    load = _put(scenario.load, warmup_s=args.warmup, max_users=args.max_users)
+    stop = _put(scenario.stop, duration_s=args.duration, max_requests=args.max_requests, max_usd=args.max_usd)
+    wanted = args.rate if args.rate is not None else args.users
+    if wanted is not None:
+        hold_s = args.duration if args.duration is not None else _UNTIL_STOPPED_S
+        kind = "rate" if args.rate is not None else "users"
+        load = replace(load, kind=kind, stages=(Stage(to=float(wanted), hold_s=hold_s),))
+    slos = parse_slos(args.slo) if args.slo else None
+    return replace(
+        _put(scenario, slo=slos, seed=args.seed), endpoint=endpoint, prompts=prompts, load=load, stop=stop
+    )
+
+
+_UNTIL_STOPPED_S = 86_400.0
+
+
+def _put(struct: T, **values: Any) -> T:
+    """Replace only what was given."""
+    return replace(struct, **{key: value for key, value in values.items() if value is not None})
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise UsageError(f"--header {text!r} is not a header; write it as 'X-Team: search'")
+    return name.strip(), value.strip()
+
+
+def _body(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise UsageError("--body must be a JSON object, as in '{\"temperature\": 0}'")
+    return body
+
+
+def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser of `core.units` as argparse wants it: its sentence becomes the error."""
+
+    def convert(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

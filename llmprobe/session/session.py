@@ -1,0 +1,288 @@
+"""One run, from its scenario to its result: the only place where engine, metrics and ledger meet.
+
+    idle -> running <-> stopping -> stopped -> running (a new part of the same run) ... -> closed
+                    \\-> capped (raise the cap, or stop)    \\-> failed
+
+Both faces steer it through the same few calls and read `view()`.
+"""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from llmprobe.core.engine import Engine, TestReply, Watch
+from llmprobe.core.errors import LlmprobeError, UsageError
+from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.scenario import Scenario
+from llmprobe.core.target import speed_of
+from llmprobe.metrics.aggregator import Aggregator
+from llmprobe.session import consent
+from llmprobe.session.ledger import Ledger
+from llmprobe.session.recorder import Recorder, Saved
+from llmprobe.session.stop import Ending, Reason, ending
+from llmprobe.session.view import State, View
+
+DRAIN_S = 30.0
+"""The longest that requests in flight may take to finish when a run ends by itself."""
+_TICK_S = 0.25
+_DOWN_AFTER = 3
+
+
+class Session:
+    """Holds the one ledger, folds events into figures, writes down what happened."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        engine: Engine,
+        ledger: Ledger,
+        recorder: Recorder,
+        url: str,
+        model: str,
+        consent: str | None,
+        workers: int,
+        timed: bool,
+        guard: bool,
+        resources: AsyncExitStack,
+    ) -> None:
+        self.scenario = scenario
+        self.engine = engine
+        self.recorder = recorder
+        self.ending: Ending | None = None
+        """Why the run ended by itself; None while it goes on or when a person ended it."""
+        self.finished = asyncio.Event()
+        """Set once the run has ended by itself and nothing is in flight."""
+        self._ledger = ledger
+        self._url = url
+        self._model = model
+        self._consent = consent
+        self._workers = workers
+        self._timed = timed
+        self._guard = guard
+        self._resources = resources
+        speed = speed_of(scenario.endpoint.url)
+        self._aggregator = Aggregator(tuple(slo.scaled(speed) for slo in scenario.slo))
+        self._state = State.IDLE
+        self._wanted = first_target(scenario)
+        self._target = 0.0
+        self._level_id = -1
+        self._plan_ended = False
+        self._note: str | None = None
+        self._waiting_leases: dict[int, int] = {}
+        self._down = 0
+        self._started_at: float | None = None
+        self._heard_at = time.monotonic()
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+
+    # What a face does
+
+    async def start(self) -> None:
+        """Begin the run, or go on with it after a stop, at the load last asked for."""
+        if self._state in {State.FAILED, State.CLOSED, State.RUNNING}:
+            return
+        first = self._started_at is None
+        if first:
+            self.recorder.begin()
+            await self.engine.start()
+            self._started_at = self._heard_at = time.monotonic()
+        self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
+        if not (first and self._timed):
+            await self._set_target(self._wanted)
+
+    async def stop(self, *, now: bool = False) -> None:
+        """Start nothing more; what is in flight finishes, or is cancelled `now`."""
+        if self._state not in {State.RUNNING, State.CAPPED, State.STOPPING}:
+            return
+        self._state = State.STOPPING
+        if self._target or self._timed:
+            await self._set_target(0)
+        if now:
+            await self.engine.cancel()
+
+    async def set_load(self, target: float) -> None:
+        """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins."""
+        bounded = max(1.0, min(float(target), float(self.scenario.load.max_users)))
+        self._wanted = bounded
+        if self._state in {State.RUNNING, State.CAPPED} and bounded != self._target:
+            await self._set_target(bounded)
+
+    async def watch(self, watch: Watch) -> None:
+        """Choose the rows that the view holds."""
+        await self.engine.watch(watch)
+
+    async def test(self) -> TestReply:
+        """Send one request outside the run."""
+        return await self.engine.test()
+
+    def mark(self, text: str) -> None:
+        """Write a note of a person beside the figures of this moment."""
+        self.recorder.mark(self.elapsed_s, text)
+
+    def save(self, name: str, path: Path | None = None) -> Saved:
+        """Write the session as a scenario that repeats it; see `Recorder.save`."""
+        return self.recorder.save(name, path, self.elapsed_s)
+
+    def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
+        """Set new caps; a capped run goes on."""
+        self._ledger.max_requests, self._ledger.max_usd = max_requests, max_usd
+        self.scenario = replace(
+            self.scenario, stop=replace(self.scenario.stop, max_requests=max_requests, max_usd=max_usd)
+        )
+        self.recorder.scenario = self.scenario
+        if self._state is State.CAPPED:
+            self._state, self._note = State.RUNNING, None
+        self._serve_leases_soon()
+
+    def consent(self) -> str | None:
+        """What a person must agree to before the first request, if anything."""
+        return self._consent
+
+    def view(self) -> View:
+        """Everything a face shows, as of now."""
+        snapshot = self._aggregator.snapshot(self.elapsed_s)
+        return View(
+            state=self._state,
+            scenario=self.scenario,
+            url=self._url,
+            model=self._model,
+            folder=str(self.recorder.folder),
+            elapsed_s=self.elapsed_s,
+            stale_s=time.monotonic() - self._heard_at if self._state is State.RUNNING else 0.0,
+            snapshot=snapshot,
+            spent_requests=self._ledger.ended + snapshot.in_flight,
+            max_requests=self._ledger.max_requests,
+            spent_usd=self._ledger.spent_usd if self.scenario.prices is not None else None,
+            max_usd=self._ledger.max_usd,
+            note=self._note,
+            endpoint_down=self._down >= _DOWN_AFTER,
+        )
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the run's start."""
+        return 0.0 if self._started_at is None else time.monotonic() - self._started_at
+
+    async def close(self, ending: Ending | None = None, *, drain_s: float = 0.0) -> None:
+        """End all processes and finish the run folder; safe to call twice."""
+        if self._state is State.CLOSED:
+            return
+        failed = self._state is State.FAILED
+        self._state = State.STOPPING
+        self.ending = self.ending or ending or Ending(Reason.STOPPED, "stopped by hand")
+        elapsed_s = self.elapsed_s
+        await self.engine.stop(drain_s=0.0 if failed else drain_s)
+        await self._tasks[0]
+        self._tasks[1].cancel()
+        self.recorder.finish(elapsed_s, self.ending)
+        await self._resources.aclose()
+        self._state = State.CLOSED
+        self.finished.set()
+
+    # What the engine tells
+
+    async def _listen(self) -> None:
+        async for batch in self.engine.events():
+            self._heard_at = time.monotonic()
+            for event in batch:
+                await self._react(event)
+            self._aggregator.fold(batch)
+            self._record(batch)
+
+    async def _react(self, event: Event) -> None:
+        match event:
+            case LeaseLow():
+                self._waiting_leases[event.worker] = event.want
+                await self._serve_leases()
+            case LeaseReturned():
+                self._ledger.give_back(event.ranges)
+                await self._serve_leases()
+            case RequestFinished():
+                self._ledger.finish(event.record.index, event.record.usd)
+                self._watch_endpoint(event)
+                await self._serve_leases()
+            case PlanEnded():
+                self._plan_ended = True
+            case WorkerLost():
+                self._ledger.lose(event.worker)
+                self._waiting_leases.pop(event.worker, None)
+                self._note = event.message + ("; the others run its users now" if event.taken_over else "")
+            case Fault():
+                self._fail(Ending(Reason.FAULT, event.message))
+            case _:
+                pass
+
+    async def _serve_leases(self) -> None:
+        for worker, want in list(self._waiting_leases.items()):
+            lease = self._ledger.lease(worker, want, workers=self._workers)
+            if lease is None:
+                return
+            del self._waiting_leases[worker]
+            await self.engine.grant(worker, lease)
+
+    def _watch_endpoint(self, event: RequestFinished) -> None:
+        outcome = event.record.outcome
+        if outcome in {Outcome.CONNECTION, Outcome.TIMEOUT_CONNECT}:
+            self._down += 1
+        elif outcome is not Outcome.CANCELLED:
+            self._down = 0
+
+    def _record(self, batch: list[Event]) -> None:
+        try:
+            self.recorder.record(batch)
+        except LlmprobeError as error:
+            self._fail(Ending(Reason.FAULT, error.message))
+
+    def _fail(self, reason: Ending) -> None:
+        if self._state in {State.FAILED, State.CLOSED}:
+            return
+        self._state, self._note, self.ending = State.FAILED, reason.message, reason
+        self.finished.set()
+
+    # What time brings
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self._look_around()
+
+    async def _look_around(self) -> None:
+        snapshot = self._aggregator.snapshot(self.elapsed_s)
+        idle = snapshot.active + snapshot.draining == 0
+        if self._state is State.RUNNING:
+            capped = self._ledger.capped if snapshot.in_flight == 0 else None
+            reason = ending(
+                self.scenario.stop, snapshot, elapsed_s=self.elapsed_s, plan_ended=self._plan_ended,
+                capped=capped, guard=self._guard,
+            )  # fmt: skip
+            if reason is not None:
+                await self._end_by_itself(reason)
+        elif self._state is State.STOPPING and idle:
+            self._state = State.STOPPED
+            if self.ending is not None:
+                self.finished.set()
+
+    async def _end_by_itself(self, reason: Ending) -> None:
+        if reason.reason in {Reason.REQUESTS, Reason.MONEY} and not self._guard:
+            self._state = State.CAPPED
+            self._note = f"{reason.message}: nothing new starts; raise the cap, or save"
+            return
+        self.ending, self._note = reason, reason.message
+        await self.stop()
+
+    async def _set_target(self, target: float) -> None:
+        self._target = target
+        self._level_id += 1
+        await self.engine.set_load(self._level_id, target, 0.0, "hand")
+
+    def _serve_leases_soon(self) -> None:
+        self._tasks.append(asyncio.create_task(self._serve_leases()))
+
+
+def first_target(scenario: Scenario) -> float:
+    """The load a run begins with: its first stage's, else 4 users."""
+    return scenario.load.stages[0].to if scenario.load.stages else 4.0
