@@ -1,0 +1,57 @@
+"""What servers say when they fail: an error as a string, an object, plain text, or nothing at all.
+
+{"error": {"message": ..., "type": ..., "code": ...}}    {"error": "..."}
+{"object": "error", "message": ...}    {"detail": ...}    {"message": ...}    text/plain    an empty body
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from llmprobe.wire.dialects.dialect import StreamFault
+
+_MAX_TEXT = 500
+_LIMIT_WORDS = ("rate_limit", "rate limit", "ratelimit", "too many requests", "quota")
+
+
+def fault_of(error: Any) -> StreamFault:
+    """An error value from inside a stream."""
+    return StreamFault(_message_of(error) or "the server sent an error without a message", _is_limit(error))
+
+
+def error_message(status: int, body: bytes) -> str:
+    """What an answer with status 400 and above says, in one line: `HTTP 404: The model does not exist`."""
+    try:
+        said = _message_of(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = body.decode(errors="replace")
+    said = " ".join(said.split())[:_MAX_TEXT] or _phrase(status)
+    return f"HTTP {status}: {said}" if said else f"HTTP {status}"
+
+
+def _message_of(error: Any) -> str:
+    if isinstance(error, str):
+        return error
+    if isinstance(error, dict):
+        for key in ("error", "message", "detail", "type", "code"):
+            if error.get(key):
+                return _message_of(error[key])
+        return ""
+    return "" if error is None else msgspec.json.encode(error).decode()
+
+
+def _is_limit(error: Any) -> bool:
+    if isinstance(error, str):
+        said = error.lower()
+        return error == "429" or any(words in said for words in _LIMIT_WORDS)
+    if isinstance(error, dict):
+        return any(_is_limit(error.get(key)) for key in ("error", "code", "type", "message"))
+    return bool(error == 429)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,100 @@
+"""Server-sent events: bytes in, events out, by the HTML standard (section 9.2.6).
+
+Lines end at CR, LF or CRLF and nowhere else: U+2028, U+2029 and U+0085 are text. A blank line ends an event.
+Comments, `id` and `retry` are ignored; an event without a `data` line is none.
+"""
+
+from typing import NamedTuple
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseEvent(NamedTuple):
+    """One event: its type where the server names one, and its `data` lines joined by LF."""
+
+    event: str | None
+    data: bytes
+
+
+class SseOverflowError(ValueError):
+    """An event grew past `MAX_EVENT_BYTES` and still has no end."""
+
+
+class SseParser:
+    """Reads one stream; holds what is unfinished between two reads."""
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max = max_event_bytes
+        self._begun = False
+        self._after_cr = False
+        self._line = b""
+        self._event: str | None = None
+        self._data: list[bytes] = []
+        self._held = 0
+        """Bytes in `_data`."""
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        """The events that `data` completes, in order; raises `SseOverflowError`."""
+        if not self._begun:
+            data = self._without_bom(data)
+        if not (self._line or self._data or self._event or self._after_cr) and _is_one_plain_event(data):
+            return [SseEvent(None, data[6:-2])]
+        return self._feed_lines(data)
+
+    def end(self) -> bool:
+        """Whether the stream ended inside an event: bytes were left over."""
+        return bool(self._line or self._data or self._event)
+
+    def _without_bom(self, data: bytes) -> bytes:
+        data = self._line + data
+        self._line = b""
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._line = data
+            return b""
+        self._begun = True
+        return data.removeprefix(_BOM)
+
+    def _feed_lines(self, data: bytes) -> list[SseEvent]:
+        if self._after_cr and data:
+            # The CR ended its line already; an LF in the next read belongs to it.
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, self._line = (self._line + data).split(b"\n")
+        events = [event for line in lines if (event := self._take(line)) is not None]
+        if len(self._line) + self._held > self._max:
+            raise SseOverflowError(f"an event of the stream is longer than {self._max} bytes")
+        return events
+
+    def _take(self, line: bytes) -> SseEvent | None:
+        if not line:
+            return self._dispatch()
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+            self._held += len(value)
+        elif field == b"event":
+            self._event = value.decode(errors="replace") or None
+        return None
+
+    def _dispatch(self) -> SseEvent | None:
+        event = SseEvent(self._event, b"\n".join(self._data)) if self._data else None
+        self._event = None
+        self._data.clear()
+        self._held = 0
+        return event
+
+
+def _is_one_plain_event(data: bytes) -> bool:
+    """Whether a read is `data: ...` and a blank line, whole and alone, as it is nearly always."""
+    return (
+        data.startswith(b"data: ")
+        and data.find(b"\n") == len(data) - 2
+        and data[-1] == 10
+        and b"\r" not in data
+    )
