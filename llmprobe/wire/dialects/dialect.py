@@ -85,6 +85,9 @@ class Dialect(Protocol):
     terminator: bytes
     """The bytes that end a whole stream; empty where the API has none."""
 
+    def request_headers(self, endpoint: Endpoint, api_key: str | None) -> dict[str, str]:
+        """What every request carries; the endpoint's own headers win."""
+
     def encode_request(
         self,
         endpoint: Endpoint,

@@ -10,13 +10,17 @@ from typing import Any
 import msgspec
 
 from llmprobe.wire.dialects.dialect import StreamFault
+from llmprobe.wire.dialects.loose_json import UNREADABLE
 
-_MAX_TEXT = 500
 _LIMIT_WORDS = ("rate_limit", "rate limit", "ratelimit", "too many requests", "quota")
 
 
-def fault_of(error: Any) -> StreamFault:
-    """An error value from inside a stream."""
+def fault_in(data: bytes) -> StreamFault:
+    """The error that an event inside a stream carries, as JSON or in plain words."""
+    try:
+        error = msgspec.json.decode(data)
+    except UNREADABLE:
+        error = data.decode(errors="replace")
     return StreamFault(_message_of(error) or "the server sent an error without a message", _is_limit(error))
 
 
@@ -24,9 +28,9 @@ def error_message(status: int, body: bytes) -> str:
     """What an answer with status 400 and above says, in one line: `HTTP 404: The model does not exist`."""
     try:
         said = _message_of(msgspec.json.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         said = body.decode(errors="replace")
-    said = " ".join(said.split())[:_MAX_TEXT] or _phrase(status)
+    said = " ".join(said.split()) or _phrase(status)
     return f"HTTP {status}: {said}" if said else f"HTTP {status}"
 
 

@@ -21,8 +21,8 @@ from llmprobe.wire.dialects.dialect import (
     Usage,
     WireRequest,
 )
-from llmprobe.wire.dialects.faults import fault_of
-from llmprobe.wire.dialects.merge import merged
+from llmprobe.wire.dialects.faults import fault_in
+from llmprobe.wire.dialects.loose_json import UNREADABLE, mended, merged
 from llmprobe.wire.dialects.nonce import with_nonce
 from llmprobe.wire.sse import SseEvent
 from llmprobe.wire.url import below
@@ -45,6 +45,15 @@ _HEADERS = {
 # Out
 
 
+def request_headers(endpoint: Endpoint, api_key: str | None) -> dict[str, str]:
+    """Ours, the key's, and the endpoint's own, which replace any of the same name."""
+    headers = _HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+    if not endpoint.headers:
+        return headers
+    own = {name.lower() for name in endpoint.headers}
+    return {name: value for name, value in headers.items() if name.lower() not in own} | endpoint.headers
+
+
 def encode_request(
     endpoint: Endpoint, url: str, model: str, draw: Draw, max_tokens: int | None, api_key: str | None
 ) -> WireRequest:
@@ -58,12 +67,8 @@ def encode_request(
     limit = draw.prompt.max_tokens if draw.prompt.max_tokens is not None else max_tokens
     if limit is not None:
         body["max_tokens"] = limit
-    headers = _HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-    if endpoint.headers:
-        named = {name.lower() for name in endpoint.headers}
-        headers = {name: value for name, value in headers.items() if name.lower() not in named}
-        headers |= endpoint.headers
-    return WireRequest("POST", below(url, PATH), headers, msgspec.json.encode(merged(body, endpoint.body)))
+    content = msgspec.json.encode(merged(body, endpoint.body))
+    return WireRequest("POST", below(url, PATH), request_headers(endpoint, api_key), content)
 
 
 # In
@@ -119,6 +124,8 @@ class _Chunk(Struct):
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_FAILED = frozenset({"error", "abort"})
+"""Reasons that some servers give in place of an error object."""
 
 
 def decode_event(event: SseEvent) -> Delta:
@@ -126,10 +133,10 @@ def decode_event(event: SseEvent) -> Delta:
     data = event.data
     try:
         chunk = _decode_chunk(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return _decode_other(event, error)
     if chunk.error is not None or chunk.object == "error" or event.event == "error":
-        return Delta(error=_fault_in(data))
+        return Delta(error=fault_in(data))
     if not chunk.choices:
         return Delta(usage=_usage_of(chunk.usage)) if chunk.usage is not None else _NOTHING
     text = reasoning = tool_text = ""
@@ -145,11 +152,9 @@ def decode_event(event: SseEvent) -> Delta:
         reasoning += delta.reasoning_content or delta.reasoning or ""
         if delta.tool_calls or delta.function_call:
             tool_text += _tool_text(delta)
-    fault = (
-        StreamFault("the server ended the stream with finish_reason error")
-        if finish_reason == "error"
-        else None
-    )
+    fault = None
+    if finish_reason in _FAILED:
+        fault = StreamFault(f"the server ended the answer with finish_reason {finish_reason!r}")
     usage = _usage_of(chunk.usage) if chunk.usage is not None else None
     beside = chunk.choices[0].index if usage is not None and len(chunk.choices) == 1 else None
     return Delta(text, reasoning, tool_text, finish_reason, usage, beside, fault)
@@ -163,15 +168,10 @@ def _decode_other(event: SseEvent, error: Exception) -> Delta:
     if not data:
         return _NOTHING
     if event.event == "error":
-        return Delta(error=_fault_in(data))
+        return Delta(error=fault_in(data))
+    if (whole := mended(data)) is not None and whole != data:
+        return decode_event(SseEvent(event.event, whole))
     raise MalformedEventError(f"an event of the stream is not a chat completion chunk: {error}") from None
-
-
-def _fault_in(data: bytes) -> StreamFault:
-    try:
-        return fault_of(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return fault_of(data.decode(errors="replace"))
 
 
 def _joined(parts: list[_Part]) -> str:
@@ -228,7 +228,7 @@ def decode_request(body: bytes) -> Asked:
     """Read what a client asks; raises `MalformedRequestError`."""
     try:
         asked = _decode_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedRequestError(str(error)) from None
     return Asked(
         asked.model,
