@@ -13,7 +13,7 @@ Foreign exceptions are turned into these where they enter.
 
 
 class LlmprobeError(Exception):
-    """The root: `message` is one sentence without a trailing newline, `exit_code` what a command ends with."""
+    """The root: `message` is one sentence without a trailing newline, `exit_code` a command's."""
 
     exit_code = 70
 
@@ -43,7 +43,20 @@ class _PlacedError(UsageError):
 
 
 class ScenarioError(_PlacedError):
-    """A scenario that can't be read or makes no sense."""
+    """A scenario that can't be read or makes no sense; with `others` it says each on a line of its own."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        key: str | None = None,
+        others: "tuple[ScenarioError, ...]" = (),
+    ) -> None:
+        super().__init__(message, file=file, line=line, key=key)
+        self.others = others
+        self.message = "\n".join((self.message, *(other.message for other in others)))
 
 
 class CorpusError(_PlacedError):

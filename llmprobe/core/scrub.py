@@ -82,6 +82,11 @@ def looks_like_key(text: str) -> bool:
     return bool(_KEY.search(text) or _SCHEME.search(text))
 
 
+def carries_secret(url: str) -> bool:
+    """Whether an address, or a template of one, has a user, a password or a key in it."""
+    return looks_like_key(url) or bool(_USERINFO.search(url) or _NAMED.search(url))
+
+
 def is_secret_header(name: str) -> bool:
     """Whether a header carries a key, by its name: `Authorization`, `X-Api-Key`, `Cookie`, `X-Team-Token`."""
     lower = name.strip().lower()
