@@ -1,0 +1,104 @@
+"""One request over a transport: sent, read, timed, and retried once where a kept connection turned out dead.
+
+No task and no timer is made per token: one watchdog looks again when its deadline comes, and goes on waiting
+when that has moved.
+"""
+
+import asyncio
+
+import anyio
+import httpx
+
+from llmprobe.core.outcome import Outcome
+from llmprobe.wire.flight import Flight
+from llmprobe.wire.reader import Ending
+from llmprobe.wire.reply import Reply
+from llmprobe.wire.trouble import FOREIGN, ending_of
+
+
+async def exchange(transport: httpx.AsyncBaseTransport, flight: Flight) -> Reply:
+    """Carry the flight to its end; never raises for what the endpoint or the network does.
+
+    When it is cancelled from outside, the cancellation passes through; `flight.cancelled()` has the figures.
+    """
+    with anyio.CancelScope() as scope:
+        flight.begin()
+        watchdog = _Watchdog(flight, scope)
+        try:
+            trouble = await _attempt(transport, flight)
+            if trouble is not None and trouble.outcome is Outcome.CONNECTION and flight.on_reused_connection:
+                flight.retries += 1
+                flight.begin()
+                trouble = await _attempt(transport, flight)
+            return flight.reply(trouble)
+        finally:
+            watchdog.stop()
+    return flight.reply(flight.overdue())
+
+
+async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Ending | None:
+    """None when the body came to its end."""
+    asked = flight.request
+    try:
+        request = httpx.Request(
+            asked.method,
+            asked.url,
+            headers=asked.headers,
+            content=asked.body,
+            extensions={"trace": flight.trace},
+        )
+        response = await transport.handle_async_request(request)
+        try:
+            flight.answered(response)
+            await _pump(response, flight)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+    except FOREIGN as error:
+        return ending_of(error, asked.url)
+    return None
+
+
+async def _pump(response: httpx.Response, flight: Flight) -> None:
+    """Feed the body. Pieces between which the loop doesn't turn came with one read, and share its time."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    loop = asyncio.get_running_loop()
+    clock = flight.clock
+    at_ns = 0
+
+    def turned() -> None:
+        nonlocal at_ns
+        at_ns = 0
+
+    async for data in response.stream:
+        if not at_ns:
+            at_ns = clock()
+            loop.call_soon(turned)
+        flight.feed(data, at_ns, "loop")
+        if flight.sated:
+            return
+
+
+class _Watchdog:
+    """Cancels the scope when the flight is overdue."""
+
+    def __init__(self, flight: Flight, scope: anyio.CancelScope) -> None:
+        self._flight = flight
+        self._scope = scope
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        flight.on_phase = self._look
+        self._look()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self.stop()
+        rest_ns = self._flight.deadline_ns - self._flight.clock()
+        if rest_ns > 0:
+            self._timer = self._loop.call_later(rest_ns / 1e9, self._look)
+        else:
+            self._scope.cancel()

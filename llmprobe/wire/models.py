@@ -1,0 +1,72 @@
+"""Which models an endpoint has: `GET .../models`."""
+
+import anyio
+import httpx
+import msgspec
+
+from llmprobe.core.errors import EndpointError
+from llmprobe.core.scrub import scrub
+from llmprobe.wire.dialects.faults import error_message
+from llmprobe.wire.dialects.loose_json import UNREADABLE
+from llmprobe.wire.trouble import FOREIGN, ending_of, secrets_in
+from llmprobe.wire.url import below
+
+_MAX_BODY = 16 * 1024 * 1024
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+async def list_models(
+    transport: httpx.AsyncBaseTransport, url: str, headers: dict[str, str], *, timeout_s: float = 10.0
+) -> list[str]:
+    """Their names in the endpoint's order; `url` is its base (`.../v1`). Raises `EndpointError`."""
+    address = below(url, "/models", instead_of="/chat/completions")
+    try:
+        with anyio.fail_after(timeout_s):
+            status, body = await _get(transport, httpx.Request("GET", address, headers=headers))
+    except TimeoutError:
+        raise EndpointError(f"{_safe(address, headers)} did not answer within {timeout_s:g} s") from None
+    except FOREIGN as error:
+        raise EndpointError(_safe(ending_of(error, address).error or "", headers)) from None
+    if status != 200:
+        raise EndpointError(_safe(_refusal(address, status, body), headers))
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_Models).data]
+    except UNREADABLE:
+        raise EndpointError(
+            f"{_safe(address, headers)} did not answer with a list of models; name one with --model"
+        ) from None
+
+
+async def _get(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> tuple[int, bytes]:
+    response = await transport.handle_async_request(request)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    body = bytearray()
+    try:
+        async for data in response.stream:
+            body += data
+            if len(body) > _MAX_BODY:
+                break
+    finally:
+        with anyio.CancelScope(shield=True):
+            await response.aclose()
+    return response.status_code, bytes(body)
+
+
+def _refusal(address: str, status: int, body: bytes) -> str:
+    said = f"{address} answered {error_message(status, body)}"
+    if status in {401, 403}:
+        return f"{said}; name the variable that holds its key with --api-key-env"
+    if status in {404, 405}:
+        return f"{said}; does the URL lack its /v1? Or name a model with --model"
+    return said
+
+
+def _safe(sentence: str, headers: dict[str, str]) -> str:
+    return scrub(sentence, secrets_in(headers))

@@ -1,0 +1,229 @@
+"""One streamed answer, from stamped bytes to figures. Pure: bytes and their times are fed in.
+
+An arrival is everything fed with one and the same time: what one read brought. An arrival of m text events
+after a gap g counts as m gaps of g/m, and is whole only when the next one begins, or the stream ends.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.record import Stamp
+from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, Usage
+from llmprobe.wire.sse import SseOverflowError, SseParser
+
+KEPT_CHARACTERS = 4000
+_HEAD_BYTES = 200
+_LENGTH = frozenset({"length", "max_tokens"})
+_SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+
+
+class Listener(Protocol):
+    """Hears of a request while it runs; called between two reads, so it must be quick."""
+
+    def sent(self, at_ns: int) -> None:
+        """The request's bytes go to the socket now (again when it is retried)."""
+
+    def first_token(self, at_ns: int) -> None:
+        """The first event with text arrived."""
+
+    def text(self) -> None:
+        """An event with text arrived, the first one included."""
+
+    def gap(self, seconds: float, times: int) -> None:
+        """So many gaps of that length lay between events with text."""
+
+
+class Ending(Struct, frozen=True):
+    """How a request ended; `error` is one sentence where it failed."""
+
+    outcome: Outcome
+    error: str | None = None
+
+
+class StreamReader:
+    """Folds one answer; times are those its bytes were fed with, None until it happened."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        listener: Listener | None = None,
+        *,
+        whole_text: bool = False,
+        gaps: bool = False,
+    ) -> None:
+        self._dialect = dialect
+        self._listener = listener
+        self._parser = SseParser()
+        self._head = b""
+        self._events = 0
+        self._fault: Ending | None = None
+
+        self.done = False
+        """The terminator or an error was read: nothing more will count."""
+        self.broken = False
+        """An event grew without end: nothing more is read."""
+        self.finish_reason: str | None = None
+        self.last_byte_ns: int | None = None
+        self.first_token_ns: int | None = None
+        self.first_output_ns: int | None = None
+        self.last_token_ns: int | None = None
+        self.text_chunks = 0
+
+        self._arrived = 0
+        """Text events of the present arrival."""
+        self._stamp: Stamp = "loop"
+        self._before_ns: int | None = None
+        """When the arrival before the present one came."""
+        self.stamps: dict[str, int] = {}
+        """Text events by kind of stamp, up to the present arrival."""
+        self.gaps_s: list[float] | None = [] if gaps else None
+
+        self._whole_text = whole_text
+        self._parts: list[str] = []
+        self._characters = 0
+        self._usage: Usage | None = None
+        self._usage_of: dict[int, Usage] = {}
+        """By choice, where it stands beside one; forgotten when a word on the whole comes."""
+
+    def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:
+        """Read on; feeds that share `at_ns` came with one read."""
+        self.last_byte_ns = at_ns
+        if not self._events and len(self._head) < _HEAD_BYTES:
+            self._head += data[:_HEAD_BYTES]
+        if self.broken:
+            return
+        try:
+            for event in self._parser.feed(data):
+                self._events += 1
+                try:
+                    delta = self._dialect.decode_event(event)
+                except MalformedEventError as error:
+                    self._fail(Outcome.MALFORMED, str(error))
+                else:
+                    self._fold(delta, at_ns, stamp)
+        except SseOverflowError as error:
+            self.broken = self.done = True
+            self._fail(Outcome.MALFORMED, str(error))
+
+    def end(self, *, cut: bool) -> Ending:
+        """Nothing more comes: the body ended, or the connection was `cut` before its end."""
+        self._close_arrival()
+        if self._fault is not None:
+            return self._fault
+        if not self._events and (other := self._other_than_a_stream(cut=cut)) is not None:
+            return other
+        if self.finish_reason is None:
+            return Ending(Outcome.TRUNCATED, self._why_truncated(cut=cut))
+        if cut and self._dialect.terminator and not self.done:
+            return Ending(Outcome.TRUNCATED, "the connection was cut before the end of the stream")
+        if self.finish_reason in _LENGTH:
+            return Ending(Outcome.LENGTH)
+        return Ending(Outcome.CONTENT_FILTER if self.finish_reason == "content_filter" else Outcome.OK)
+
+    @property
+    def usage(self) -> Usage | None:
+        """The server's last word; the sum over choices where it counted each."""
+        if not self._usage_of:
+            return self._usage
+        parts = list(self._usage_of.values())
+        if len(parts) == 1:
+            return parts[0]
+        return Usage(
+            parts[-1].input_tokens,
+            sum(part.output_tokens or 0 for part in parts),
+            sum(part.reasoning_tokens or 0 for part in parts) or None,
+            parts[-1].cached_tokens,
+        )
+
+    @property
+    def text(self) -> str:
+        """What it said, reasoning and tool calls included: all, or the last `KEPT_CHARACTERS`."""
+        text = "".join(self._parts)
+        return text if self._whole_text else text[-KEPT_CHARACTERS:]
+
+    def tail(self, characters: int) -> str:
+        """The end of what it said so far."""
+        return "".join(self._parts[-characters:])[-characters:]
+
+    def _fold(self, delta: Delta, at_ns: int, stamp: Stamp) -> None:
+        if delta.text or delta.reasoning or delta.tool_text:
+            self._take_text(delta, at_ns, stamp)
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+        if delta.usage is not None:
+            self._take_usage(delta.usage, delta.usage_choice)
+        if delta.error is not None:
+            limited = delta.error.rate_limited
+            self._fail(Outcome.RATE_LIMITED if limited else Outcome.STREAM_ERROR, delta.error.message)
+            self.done = True
+        if delta.done:
+            self.done = True
+
+    def _take_text(self, delta: Delta, at_ns: int, stamp: Stamp) -> None:
+        if at_ns != self.last_token_ns:
+            self._close_arrival()
+            self._before_ns, self.last_token_ns, self._stamp = self.last_token_ns, at_ns, stamp
+        self._arrived += 1
+        self.text_chunks += 1
+        if delta.text and self.first_output_ns is None:
+            self.first_output_ns = at_ns
+        if self.first_token_ns is None:
+            self.first_token_ns = at_ns
+            if self._listener is not None:
+                self._listener.first_token(at_ns)
+        if self._listener is not None:
+            self._listener.text()
+        self._keep(delta.reasoning + delta.text + delta.tool_text)
+
+    def _close_arrival(self) -> None:
+        count, self._arrived = self._arrived, 0
+        if not count:
+            return
+        stamp: Stamp = self._stamp if count == 1 else "coalesced"
+        self.stamps[stamp] = self.stamps.get(stamp, 0) + count
+        if self._before_ns is None or self.last_token_ns is None:
+            return
+        gap_s = (self.last_token_ns - self._before_ns) / 1e9 / count
+        if self._listener is not None:
+            self._listener.gap(gap_s, count)
+        if self.gaps_s is not None:
+            self.gaps_s.extend([gap_s] * count)
+
+    def _take_usage(self, usage: Usage, choice: int | None) -> None:
+        if choice is None:
+            self._usage = usage
+            self._usage_of.clear()
+        else:
+            self._usage_of[choice] = usage
+
+    def _keep(self, text: str) -> None:
+        self._parts.append(text)
+        self._characters += len(text)
+        if self._characters > 2 * KEPT_CHARACTERS and not self._whole_text:
+            self._parts = [self.text]
+            self._characters = KEPT_CHARACTERS
+
+    def _fail(self, outcome: Outcome, error: str) -> None:
+        """The first fault is the one that is told."""
+        if self._fault is None:
+            self._fault = Ending(outcome, error)
+
+    def _other_than_a_stream(self, *, cut: bool) -> Ending | None:
+        head = self._head.lstrip(b"\xef\xbb\xbf \t\r\n")[:_HEAD_BYTES]
+        said = " ".join(head.decode(errors="replace").split())
+        if head.startswith((b"{", b"[")):
+            return Ending(Outcome.NOT_STREAMED, f"a stream was asked for and one JSON body came: {said}")
+        if head and not cut and not head.startswith(_SSE_FIELDS):
+            return Ending(Outcome.MALFORMED, f"the answer is no event stream: {said}")
+        return None
+
+    def _why_truncated(self, *, cut: bool) -> str:
+        if cut:
+            return "the connection was cut in the middle of the stream"
+        if self._parser.end():
+            return "the stream ended in the middle of an event"
+        return (
+            "the stream ended without a finish_reason" if self._events else "the server sent an empty stream"
+        )
