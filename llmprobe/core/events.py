@@ -95,10 +95,13 @@ class Row(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True, tag="rows"):
-    """The rows that a screen asked to watch."""
+    """The rows that a screen asked to watch, as far as this worker runs them."""
 
     rows: tuple[Row, ...]
     followed: Row | None
+    follows: int | None = None
+    """The user that is followed, whoever runs it."""
+    worker: int = 0
 
 
 class LeaseLow(Struct, frozen=True, tag="lease_low"):

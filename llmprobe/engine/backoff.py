@@ -7,7 +7,9 @@ FIRST_S = 0.25
 LONGEST_S = 10.0
 
 
-def backoff_s(outcome: Outcome, *, failures: int, retry_after_s: float | None, seed: int, index: int) -> float:
+def backoff_s(
+    outcome: Outcome, *, failures: int, retry_after_s: float | None, seed: int, index: int
+) -> float:
     """Seconds to wait after request `index` ended as the user's `failures`-th failure in a row.
 
     What the server asks for (`retry-after`) is obeyed. Else 250 ms, doubled with each failure up to 10 s, and

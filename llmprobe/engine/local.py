@@ -59,7 +59,8 @@ class LocalEngine:
         self._plan = plan
         self._leases = LeaseBook(self._ask)
         self._turns = Turns(open_load=plan.scenario.load.kind == "rate")
-        self._errands = Errands(plan, self._clock, self._outbox, self._write, self._fail)
+        self._errands = Errands(plan, self._clock, self._outbox, self._write)
+        self._errands.on_fault = self._fail
         self._crew = Crew(*self._share, self._hire)
 
     async def run(self) -> None:
@@ -168,14 +169,14 @@ class LocalEngine:
             self._leases.want()
 
     async def _arrivals(self, level: Level, until_s: float | None) -> None:
-        """Make requests due at the level's rate. Every worker draws all arrivals and takes its share of them."""
+        """Make requests due at the level's rate; every worker draws all arrivals and takes its share."""
         plan = self._plan.scenario
-        seed, shape, speed_check = plan.seed, plan.load.arrivals, _RATE_CHECK_S
+        seed, shape = plan.seed, plan.load.arrivals
         now_s = level.start_s
         left = arrival_gap(shape, seed, self._arrived)
         while until_s is None or now_s < until_s:
             rate = level.load_at(now_s)
-            step_s = min(left / rate if rate > 0 else speed_check, speed_check)
+            step_s = min(left / rate, _RATE_CHECK_S) if rate > 0 else _RATE_CHECK_S
             if until_s is not None:
                 step_s = min(step_s, until_s - now_s)
             now_s += step_s
@@ -244,4 +245,5 @@ class LocalEngine:
         wanted = range(watch.first_row, watch.first_row + watch.rows)
         rows = tuple(users[user].row() for user in wanted if user in users)
         followed = users.get(watch.follow) if watch.follow is not None else None
-        self._outbox.put(Rows(rows, followed.row(whole=True) if followed is not None else None))
+        whole = followed.row(whole=True) if followed is not None else None
+        self._outbox.put(Rows(rows, whole, watch.follow, self.worker))

@@ -1,14 +1,15 @@
 """A virtual user: one connection, one request after another, until it is retired.
 
-    wait for a turn -> take an index out of the lease -> send -> (the record is on disk) -> back off if it failed
+wait for a turn -> take an index out of the lease -> send -> (the record is on disk) -> back off if it failed
 """
 
 from collections.abc import Callable
 
 import anyio
+import httpx
 
 from llmprobe.core.events import Row, UserState
-from llmprobe.core.outcome import Outcome
+from llmprobe.core.record import RequestRecord
 from llmprobe.engine.backoff import backoff_s
 from llmprobe.engine.errand import Errand, Errands
 from llmprobe.engine.leases import LeaseBook
@@ -80,16 +81,34 @@ class VirtualUser:
         """An index to send and when it was due; None when it was retired meanwhile."""
         self._resting = "starved"
         with anyio.CancelScope() as self._rest:
-            async with self._turns.next() as due_s:
+            due_s = await self._turns.next()
+            try:
                 return await self._leases.take(), due_s
+            except anyio.get_cancelled_exc_class():
+                if due_s is not None:
+                    self._turns.put_back(due_s)
+                raise
         return None
 
-    async def _send(self, index: int, due_s: float | None, connection: "Connection") -> None:
+    async def _send(self, index: int, due_s: float | None, connection: httpx.AsyncBaseTransport) -> None:
         self._errand = self._errands.begin(self.id, index, due_s)
-        with anyio.CancelScope() as self._busy:
-            await self._errand.run(connection)
-        record, self._errand = self._errand.record, None
-        if record is None or not record.outcome.failed:
-            self._failures = 0
-            return
-        self._failures += 1
+        record = None
+        try:
+            with anyio.CancelScope() as self._busy:
+                record = await self._errand.run(connection)
+        finally:
+            self._errand = None
+        if record is not None:
+            await self._recover(record)
+
+    async def _recover(self, record: RequestRecord) -> None:
+        """Wait as long as the failure asks for; not at all after an answer."""
+        self._failures = self._failures + 1 if record.outcome.failed else 0
+        wait_s = backoff_s(
+            record.outcome, failures=self._failures, retry_after_s=record.retry_after_s,
+            seed=self._errands.plan.scenario.seed, index=record.index,
+        )  # fmt: skip
+        if wait_s and not self._retiring:
+            self._resting = "backing_off"
+            with anyio.CancelScope() as self._rest:
+                await anyio.sleep(wait_s)

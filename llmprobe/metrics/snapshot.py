@@ -54,6 +54,7 @@ class LevelFigures(Struct, frozen=True):
     output_tokens_per_s: float | None
     error_rate: float | None
     goodput: float | None
+    visits: int = 1
     current: bool = False
     """Whether the run is at this level now."""
 

@@ -1,4 +1,4 @@
-"""What leaves this machine, and what it may cost: said before the first request, capped if nobody capped it."""
+"""What leaves this machine and what it may cost: said before the first request, and always capped."""
 
 import msgspec
 
@@ -31,7 +31,9 @@ def consent(scenario: Scenario, model: str, key_name: str | None, worst_usd: flo
         return None
     stop = scenario.stop
     key = f"the key in ${key_name}" if key_name else "no key"
-    requests = "requests without a cap" if stop.max_requests is None else f"at most {stop.max_requests} requests"
+    requests = (
+        "requests without a cap" if stop.max_requests is None else f"at most {stop.max_requests} requests"
+    )
     if worst_usd is None:
         cost = "What they cost is not known here: the scenario has no [prices]."
     else:
@@ -39,7 +41,9 @@ def consent(scenario: Scenario, model: str, key_name: str | None, worst_usd: flo
             (bound for bound in (stop.max_usd, _times(worst_usd, stop.max_requests)) if bound is not None),
             default=None,
         )
-        cost = f"They cost up to ${worst_usd:.4g} each" + (f", ${most:.4g} in all." if most is not None else ".")
+        cost = f"They cost up to ${worst_usd:.4g} each" + (
+            f", ${most:.4g} in all." if most is not None else "."
+        )
     limit = scenario.prompts.max_tokens
     tokens = f"up to {limit} output tokens each" if limit else "no output limit"
     where = host_of(scenario.endpoint.url)

@@ -41,7 +41,7 @@ class Ledger:
         return None
 
     def lease(self, worker: int, want: int, *, workers: int = 1) -> Lease | None:
-        """Up to `want` indices, lowest first; fewer near a cap, so that no worker hoards the last; or None."""
+        """Up to `want` indices, lowest first; fewer near a cap, so that nobody hoards the last; or None."""
         allowed = min(want, self._allowed(workers))
         if allowed < 1:
             return None

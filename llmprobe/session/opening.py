@@ -51,7 +51,9 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         reserve_usd = _reserve(scenario, corpus)
         started = datetime.now(UTC)
         folder = make_folder(options.out, scenario.name, started.astimezone())
-        recorder = Recorder(folder, scenario, corpus_sha256=corpus.sha256, started=started, url=url, model=model)
+        recorder = Recorder(
+            folder, scenario, corpus_sha256=corpus.sha256, started=started, url=url, model=model
+        )
         stack.callback(recorder.discard_if_empty)
         pool = WorkerPool(options.workers)
         stack.push_async_callback(pool.stop, drain_s=0.0)

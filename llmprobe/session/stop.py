@@ -46,7 +46,7 @@ class Ending(Struct, frozen=True):
 def ending(
     stop: Stop, snapshot: Snapshot, *, elapsed_s: float, plan_ended: bool, capped: str | None, guard: bool
 ) -> Ending | None:
-    """The first rule that holds, or None. With `guard` (nobody watches) a run that only fails is ended too."""
+    """The first rule that holds, or None. With `guard` (nobody watches) a run that only fails ends too."""
     if plan_ended:
         return Ending(Reason.PLAN, "all stages are done")
     if stop.duration_s is not None and elapsed_s >= stop.duration_s:

@@ -12,8 +12,8 @@ from llmprobe.core.record import RequestRecord
 class Journal:
     """Appends records to records.jsonl.
 
-    With O_APPEND each write lands whole behind all others. A write that the disk cut short leaves a torn line;
-    the next one starts on a new line, so that one record is lost and not two.
+    With O_APPEND each write lands whole behind all others. A write that the disk cut short leaves a torn
+    line; the next one starts on a new line, so that one record is lost and not two.
     """
 
     def __init__(self, path: Path) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
-
+from collections.abc import AsyncIterator, Coroutine
 
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LlmprobeError, LocalError
@@ -134,8 +133,8 @@ class WorkerPool:
         while (batch := await self._queue.get()) is not None:
             yield batch
 
-    def _keep(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
-        task = asyncio.ensure_future(coroutine)
+    def _keep(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -168,8 +167,10 @@ class WorkerPool:
     async def _mourn(self, member: _Member) -> None:
         """A worker died: book what it had in flight, hand its users on, tell the run."""
         code = await member.process.wait()
-        reason = f"worker {member.worker} ended with code {code}" if code >= 0 else (
-            f"worker {member.worker} was killed by signal {-code}"
+        reason = (
+            f"worker {member.worker} ended with code {code}"
+            if code >= 0
+            else (f"worker {member.worker} was killed by signal {-code}")
         )
         if member.complaints:
             reason += f": {member.complaints[-1]}"
