@@ -1,5 +1,6 @@
 """From a scenario to a session that is ready to start: endpoint, key, corpus, folder, worker processes."""
 
+import math
 import os
 import secrets
 from contextlib import AsyncExitStack
@@ -9,15 +10,18 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmprobe import __version__
 from llmprobe.core.engine import Plan
-from llmprobe.core.errors import UsageError
+from llmprobe.core.errors import EndpointError, UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim, parse_sim
 from llmprobe.corpus.reader import Corpus, find_corpus, load_corpus
-from llmprobe.corpus.tokens import estimate_tokens
+from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
-from llmprobe.session.consent import with_caps
+from llmprobe.report.files import RECORDS, Began
+from llmprobe.scenario.secrets import public_url
+from llmprobe.session.consent import consent, with_caps
 from llmprobe.session.folder import make_folder
 from llmprobe.session.ledger import Ledger
 from llmprobe.session.recorder import Recorder
@@ -42,17 +46,18 @@ class Options(Struct, frozen=True):
 
 
 async def open_session(scenario: Scenario, options: Options) -> Session:
-    """Start what a run needs and return the session, idle; raises `LlmprobeError` and leaves nothing behind."""
+    """Start what a run needs; the session is idle. Raises `LlmprobeError` and leaves nothing behind."""
     async with AsyncExitStack() as stack:
         scenario = with_caps(scenario)
         corpus = _corpus(scenario, options.base)
         key = _key_name(scenario)
         url, model = await _reach(scenario, key, stack)
-        reserve_usd = _reserve(scenario, corpus)
-        started = datetime.now(UTC)
-        folder = make_folder(options.out, scenario.name, started.astimezone())
+        worst_usd = _worst_usd(scenario, corpus)
+        folder = make_folder(options.out, scenario.name, datetime.now(UTC).astimezone())
         recorder = Recorder(
-            folder, scenario, corpus_sha256=corpus.sha256, started=started, url=url, model=model
+            folder,
+            replace(scenario, prompts=replace(scenario.prompts, sha256=corpus.sha256)),
+            _began(scenario, url, model, corpus, key, options),
         )
         stack.callback(recorder.discard_if_empty)
         pool = WorkerPool(options.workers)
@@ -60,17 +65,101 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         await pool.prepare(
             Plan(
                 scenario=scenario, url=url, model=model, corpus_file=str(corpus.file),
-                run_nonce=secrets.token_hex(4), journal=str(folder / "records.jsonl"), timed=options.timed,
+                run_nonce=secrets.token_hex(4), journal=str(folder / RECORDS), timed=options.timed,
                 save_text=options.save_text, gaps=options.gaps,
             )
         )  # fmt: skip
-        ledger = Ledger(
-            max_requests=scenario.stop.max_requests, max_usd=scenario.stop.max_usd,
-            reserve_usd=reserve_usd or 0.0,
-        )  # fmt: skip
-        session = Session(
-            replace(scenario, prompts=replace(scenario.prompts, sha256=corpus.sha256)),
-            options=options, engine=pool, ledger=ledger, recorder=recorder, url=url, model=model,
-            key_name=key, reserve_usd=reserve_usd, resources=stack.pop_all(),
-        )  # fmt: skip
-    return session
+        return Session(
+            scenario,
+            engine=pool,
+            ledger=Ledger(
+                max_requests=scenario.stop.max_requests,
+                max_usd=scenario.stop.max_usd,
+                reserve_usd=worst_usd or 0.0,
+            ),
+            recorder=recorder,
+            url=url,
+            model=model,
+            consent=consent(scenario, model, key, worst_usd),
+            workers=options.workers,
+            timed=options.timed,
+            guard=options.guard,
+            resources=stack.pop_all(),
+        )
+
+
+def _corpus(scenario: Scenario, base: Path) -> Corpus:
+    corpus = load_corpus(find_corpus(scenario.prompts.corpus, base))
+    wanted = scenario.prompts.sha256
+    if wanted is not None and wanted != corpus.sha256:
+        raise UsageError(
+            f"{corpus.file} is not the corpus that the scenario was recorded with (its sha256 differs); "
+            f"bring that one back, or name one with --corpus to use it all the same"
+        )
+    return corpus
+
+
+def _key_name(scenario: Scenario) -> str | None:
+    """The environment variable that holds the key to send; raises when it was asked for and isn't set."""
+    endpoint = scenario.endpoint
+    name = key_name(endpoint.url, endpoint.api_key_env)
+    if name is None or os.environ.get(name, "").strip():
+        return name
+    if endpoint.api_key_env is not None:
+        raise UsageError(f"${name} is not set; it should hold the key for {endpoint.url}")
+    return None
+
+
+async def _reach(scenario: Scenario, key: str | None, stack: AsyncExitStack) -> tuple[str, str]:
+    """The address requests go to, and the model they name; starts the simulator where that is the target."""
+    endpoint = scenario.endpoint
+    if is_sim(endpoint.url):
+        target = parse_sim(endpoint.url)
+        simulator = await launch(target)
+        stack.push_async_callback(simulator.aclose)
+        return simulator.url, endpoint.model or target.preset
+    if endpoint.model is not None:
+        return endpoint.url, endpoint.model
+    return endpoint.url, await _first_model(scenario, key)
+
+
+async def _first_model(scenario: Scenario, key: str | None) -> str:
+    # Only here does a face need an HTTP client; a screen on the simulator starts without it.
+    from llmprobe.wire.dialects import dialect
+    from llmprobe.wire.models import list_models
+    from llmprobe.wire.transport import ssl_context, user_transport
+
+    endpoint = scenario.endpoint
+    headers = dialect(endpoint.dialect).request_headers(endpoint, os.environ.get(key) if key else None)
+    transport = user_transport(endpoint, endpoint.url, ssl_context(endpoint))
+    try:
+        models = await list_models(transport, endpoint.url, headers)
+    finally:
+        await transport.aclose()
+    if not models:
+        raise EndpointError(f"{endpoint.url} names no model; name one with --model")
+    return models[0]
+
+
+def _worst_usd(scenario: Scenario, corpus: Corpus) -> float | None:
+    """What one request may cost at most; None where prices are unknown."""
+    if scenario.prices is None:
+        return None
+    longest = max(estimate_prompt_tokens(prompt) for prompt in corpus.prompts)
+    limits = [p.max_tokens or scenario.prompts.max_tokens for p in corpus.prompts]
+    limit = None if None in limits else max(limit for limit in limits if limit is not None)
+    worst_usd = reserve(scenario.prices, longest, limit)
+    if math.isinf(worst_usd) and scenario.stop.max_usd is not None:
+        raise UsageError("a cap on money needs a limit on output tokens; set max_tokens")
+    return worst_usd
+
+
+def _began(
+    scenario: Scenario, url: str, model: str, corpus: Corpus, key: str | None, options: Options
+) -> Began:
+    shown = scenario.endpoint.url if is_sim(scenario.endpoint.url) else public_url(url)
+    return Began(
+        llmprobe=__version__, started=datetime.now(UTC).isoformat(timespec="milliseconds"), url=shown,
+        model=model, corpus_sha256=corpus.sha256, workers=options.workers,
+        insecure=scenario.endpoint.insecure, key_env=key,
+    )  # fmt: skip

@@ -1,19 +1,40 @@
 """Writes down what happened, as it happens, and turns it into a scenario that does it again."""
 
-import os
-import shutil
-from datetime import datetime
+import contextlib
+import shlex
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llmprobe.core.errors import LocalError
-from llmprobe.core.events import Event, Interval, LoadChanged, RequestFinished, WorkerLost
-from llmprobe.core.load import WARMUP_LEVEL, Stage
+from llmprobe.core.errors import LocalError, UsageError
+from llmprobe.core.events import Event, Interval, LoadChanged, RequestFinished
+from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
+from llmprobe.report.files import (
+    EVENTS,
+    RECORDS,
+    RESULT,
+    SCENARIO,
+    SERIES,
+    Began,
+    Changed,
+    Ended,
+    Line,
+    Marked,
+    Moment,
+    Noted,
+    encode_line,
+    read_run,
+)
+from llmprobe.report.make import make_result
+from llmprobe.report.result import Result
+from llmprobe.report.to_json import render
+from llmprobe.scenario.writer import dump_scenario
+from llmprobe.session.folder import plain_name
+from llmprobe.session.history import History
+from llmprobe.session.stop import Ending
 
 
 class Saved(Struct, frozen=True):
@@ -23,52 +44,150 @@ class Saved(Struct, frozen=True):
     command: str
 
 
-class _Visit(Struct):
-    """One change of load as it took place."""
+class Recorder:
+    """The run folder of one run; raises `LocalError` when the disk refuses a line."""
 
-    level_id: int
-    at_s: float
-    target: float
-    over_s: float
-    by: str | None
-    quiet_s: float | None = None
-    """When the last request in flight had ended, at a target of 0."""
+    def __init__(self, folder: Path, scenario: Scenario, began: Began) -> None:
+        self.folder = folder
+        self.scenario = scenario
+        self.unwritten: list[RequestRecord] = []
+        """Records that the disk refused; the result still counts them."""
+        self._began = began
+        self._history = History()
+        self._intervals: dict[int, Interval] = {}
+        self._chunks = 0
+        self._itl: list[Histogram] = []
+        self._target = 0.0
+        self._second = 0
 
+    def begin(self) -> None:
+        """The run starts: say what it is."""
+        self._write_text(SCENARIO, dump_scenario(self.scenario))
+        self._append(EVENTS, self._began)
 
-class Timeline:
-    """The load changes of a run, and the stages that repeat them. Pure."""
+    def record(self, batch: list[Event]) -> None:
+        """Write down what a batch of events tells."""
+        for event in batch:
+            match event:
+                case LoadChanged():
+                    if self._history.change(event):
+                        self._target = event.target
+                        change = Changed(event.at_s, event.level_id, event.target, event.over_s, event.by)
+                        self._append(EVENTS, change)
+                case Interval():
+                    self._intervals[event.worker] = event
+                    self._chunks += event.text_chunks
+                    self._itl.append(event.itl)
+                    if all(i.active + i.draining == 0 for i in self._intervals.values()):
+                        self._history.quiet(event.at_s)
+                    self._close_second(event.at_s)
+                case RequestFinished() if event.unwritten:
+                    self._keep(event.record)
+                case _:
+                    pass
 
-    def __init__(self) -> None:
-        self._visits: list[_Visit] = []
+    def forget_worker(self, worker: int) -> None:
+        """A worker died: its last figures are no longer those of the present."""
+        self._intervals.pop(worker, None)
 
-    def change(self, event: LoadChanged) -> bool:
-        """Note a change; false when another worker told of it already."""
-        if self._visits and self._visits[-1].level_id >= event.level_id:
-            return False
-        self._visits.append(_Visit(event.level_id, event.at_s, event.target, event.over_s, event.by))
-        return True
+    def mark(self, at_s: float, text: str) -> None:
+        """A person's note."""
+        self._append(EVENTS, Marked(at_s, text))
 
-    def quiet(self, at_s: float) -> None:
-        """Nothing is in flight any more."""
-        if self._visits and self._visits[-1].target == 0 and self._visits[-1].quiet_s is None:
-            self._visits[-1].quiet_s = at_s
+    def note(self, at_s: float, text: str) -> None:
+        """Something that happened to the run."""
+        self._append(EVENTS, Noted(at_s, text))
 
-    def stages(self, until_s: float) -> tuple[Stage, ...]:
-        """Stages up to now, in whole milliseconds.
+    def repeating(self, at_s: float, name: str | None = None) -> Scenario:
+        """The scenario that does again what happened until now."""
+        stages = self._history.stages(at_s)
+        load = replace(self.scenario.load, stages=stages) if stages else self.scenario.load
+        return replace(self.scenario, load=load, name=name or self.scenario.name)
 
-        A pause is kept as long as requests were still in flight; the quiet rest of it teaches nothing and is
-        left out, as is a pause at the end.
+    def save(self, name: str, path: Path | None, at_s: float) -> Saved:
+        """Write that scenario to `path`, or to `./NAME.toml` (never over another file)."""
+        if path is None:
+            path, count = Path(f"{plain_name(name)}.toml"), 1
+            while path.exists():
+                count += 1
+                path = Path(f"{plain_name(name)}-{count}.toml")
+        elif path.exists():
+            raise UsageError(f"{path} exists already; choose another name")
+        try:
+            path.write_text(dump_scenario(self.repeating(at_s, name)), encoding="utf-8")
+        except OSError as error:
+            raise LocalError(f"can't write {path}: {error.strerror}") from error
+        return Saved(path, f"llmprobe run {shlex.quote(str(path))}")
+
+    def finish(self, at_s: float, ending: Ending) -> Result:
+        """The run is over: the last lines, the scenario as it went, and the result.
+
+        A full disk keeps no result back: it is returned even where it can't be written.
         """
-        stages: list[Stage] = []
-        visits = [visit for visit in self._visits if visit.level_id != WARMUP_LEVEL]
-        while visits and visits[-1].target == 0:
-            until_s = visits.pop().at_s
-        ends = [visit.at_s for visit in visits[1:]] + [until_s]
-        for visit, end_s in zip(visits, ends, strict=True):
-            if visit.target == 0 and visit.quiet_s is not None:
-                end_s = min(end_s, visit.quiet_s)
-            span_ms = max(0, round(end_s * 1000) - round(visit.at_s * 1000))
-            ramp_ms = min(span_ms, round(visit.over_s * 1000))
-            hold_ms = span_ms - ramp_ms
-            stages.append(Stage(visit.target, hold_ms / 1000, ramp_ms / 1000, visit.by))
-        return tuple(stages)
+        trouble: LocalError | None = None
+        try:
+            self._close_second(float(self._second + 1))
+            self._append(EVENTS, Ended(at_s, ending.reason.value, ending.message))
+            self._write_text(SCENARIO, dump_scenario(self.repeating(at_s)))
+        except LocalError as error:
+            trouble = error
+        run = read_run(self.folder)
+        if run.ended is None:
+            message = ending.message if trouble is None else trouble.message
+            reason = ending.reason.value if trouble is None else "fault"
+            run = replace(run, lines=(*run.lines, Ended(at_s, reason, message)))
+        result = make_result(run, self.scenario, unwritten=self.unwritten)
+        with contextlib.suppress(LocalError):
+            self._write_text(RESULT, render(result))
+        return result
+
+    def discard_if_empty(self) -> None:
+        """Nothing was sent: leave no folder behind."""
+        if (self.folder / EVENTS).exists():
+            return
+        with contextlib.suppress(OSError):
+            (self.folder / RECORDS).unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def _keep(self, record: RequestRecord) -> None:
+        """A record no worker could write: try once more from here, else remember it."""
+        try:
+            self._append(RECORDS, record)
+        except LocalError:
+            self.unwritten.append(record)
+
+    def _close_second(self, at_s: float) -> None:
+        """Write the line of a second once it is over."""
+        if int(at_s) <= self._second:
+            return
+        newest = self._intervals.values()
+        self._second = int(at_s)
+        moment = Moment(
+            at_s=float(self._second),
+            text_chunks=self._chunks,
+            itl=merged(self._itl),
+            target=self._target,
+            active=sum(interval.active for interval in newest),
+            draining=sum(interval.draining for interval in newest),
+            in_flight=sum(interval.in_flight for interval in newest),
+            backing_off=sum(interval.backing_off for interval in newest),
+            cpu_share=max((interval.cpu_share for interval in newest), default=0.0),
+            lag_s=max((interval.lag_s for interval in newest), default=0.0),
+        )
+        self._chunks, self._itl = 0, []
+        self._append(SERIES, moment)
+
+    def _append(self, name: str, line: Line | Moment | RequestRecord) -> None:
+        path = self.folder / name
+        try:
+            with path.open("ab") as file:
+                file.write(encode_line(line))
+        except OSError as error:
+            raise LocalError(f"can't write {path}: {error.strerror}") from error
+
+    def _write_text(self, name: str, text: str) -> None:
+        path = self.folder / name
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise LocalError(f"can't write {path}: {error.strerror}") from error

@@ -1,7 +1,8 @@
 """One run, from its scenario to its result: the only place where engine, metrics and ledger meet.
 
-    idle -> running <-> stopping -> stopped -> running (a new part of the same run) ... -> closed
-                    \\-> capped (raise the cap, or stop)    \\-> failed
+    idle -> running -> stopping -> stopped -> running (a new part of the same run) ... -> closed
+            running -> capped -> running (the cap was raised)
+            any -> failed (this machine can't go on)
 
 Both faces steer it through the same few calls and read `view()`.
 """
@@ -14,13 +15,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from llmprobe.core.engine import Engine, TestReply, Watch
-from llmprobe.core.errors import LlmprobeError, UsageError
+from llmprobe.core.errors import LocalError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import speed_of
 from llmprobe.metrics.aggregator import Aggregator
-from llmprobe.session import consent
+from llmprobe.report.result import Result
 from llmprobe.session.ledger import Ledger
 from llmprobe.session.recorder import Recorder, Saved
 from llmprobe.session.stop import Ending, Reason, ending
@@ -56,7 +57,7 @@ class Session:
         self.ending: Ending | None = None
         """Why the run ended by itself; None while it goes on or when a person ended it."""
         self.finished = asyncio.Event()
-        """Set once the run has ended by itself and nothing is in flight."""
+        """Set once the run has ended by itself and nothing is in flight, or can't go on."""
         self._ledger = ledger
         self._url = url
         self._model = model
@@ -66,18 +67,22 @@ class Session:
         self._guard = guard
         self._resources = resources
         speed = speed_of(scenario.endpoint.url)
-        self._aggregator = Aggregator(tuple(slo.scaled(speed) for slo in scenario.slo))
+        slos = tuple(slo.scaled(speed) for slo in scenario.slo)
+        self._aggregator = Aggregator(slos, scenario.load.kind)
         self._state = State.IDLE
         self._wanted = first_target(scenario)
         self._target = 0.0
-        self._level_id = -1
+        # Levels of a plan are numbered by its stages; those of a hand come after them.
+        self._level_id = len(scenario.load.stages) - 1 if timed else -1
         self._plan_ended = False
         self._note: str | None = None
         self._waiting_leases: dict[int, int] = {}
         self._down = 0
         self._started_at: float | None = None
         self._heard_at = time.monotonic()
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+        self._result: Result | None = None
+        self._listening = asyncio.create_task(self._listen())
+        self._ticking = asyncio.create_task(self._tick())
 
     # What a face does
 
@@ -127,7 +132,7 @@ class Session:
         """Write the session as a scenario that repeats it; see `Recorder.save`."""
         return self.recorder.save(name, path, self.elapsed_s)
 
-    def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
+    async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
         """Set new caps; a capped run goes on."""
         self._ledger.max_requests, self._ledger.max_usd = max_requests, max_usd
         self.scenario = replace(
@@ -136,7 +141,7 @@ class Session:
         self.recorder.scenario = self.scenario
         if self._state is State.CAPPED:
             self._state, self._note = State.RUNNING, None
-        self._serve_leases_soon()
+        await self._serve_leases()
 
     def consent(self) -> str | None:
         """What a person must agree to before the first request, if anything."""
@@ -167,31 +172,39 @@ class Session:
         """Since the run's start."""
         return 0.0 if self._started_at is None else time.monotonic() - self._started_at
 
-    async def close(self, ending: Ending | None = None, *, drain_s: float = 0.0) -> None:
-        """End all processes and finish the run folder; safe to call twice."""
+    async def close(self, ending: Ending | None = None, *, drain_s: float = 0.0) -> Result | None:
+        """End all processes and finish the run folder; the result, or None where nothing was started.
+
+        Called again it does nothing and answers the same.
+        """
         if self._state is State.CLOSED:
-            return
+            return self._result
         failed = self._state is State.FAILED
         self._state = State.STOPPING
         self.ending = self.ending or ending or Ending(Reason.STOPPED, "stopped by hand")
         elapsed_s = self.elapsed_s
         await self.engine.stop(drain_s=0.0 if failed else drain_s)
-        await self._tasks[0]
-        self._tasks[1].cancel()
-        self.recorder.finish(elapsed_s, self.ending)
+        await self._listening
+        self._ticking.cancel()
+        if self._started_at is not None:
+            self._result = self.recorder.finish(elapsed_s, self.ending)
         await self._resources.aclose()
         self._state = State.CLOSED
         self.finished.set()
+        return self._result
 
     # What the engine tells
 
     async def _listen(self) -> None:
         async for batch in self.engine.events():
             self._heard_at = time.monotonic()
-            for event in batch:
-                await self._react(event)
             self._aggregator.fold(batch)
-            self._record(batch)
+            try:
+                self.recorder.record(batch)
+                for event in batch:
+                    await self._react(event)
+            except LocalError as error:
+                self._fail(Ending(Reason.FAULT, error.message))
 
     async def _react(self, event: Event) -> None:
         match event:
@@ -210,7 +223,9 @@ class Session:
             case WorkerLost():
                 self._ledger.lose(event.worker)
                 self._waiting_leases.pop(event.worker, None)
+                self.recorder.forget_worker(event.worker)
                 self._note = event.message + ("; the others run its users now" if event.taken_over else "")
+                self.recorder.note(self.elapsed_s, self._note)
             case Fault():
                 self._fail(Ending(Reason.FAULT, event.message))
             case _:
@@ -230,12 +245,6 @@ class Session:
             self._down += 1
         elif outcome is not Outcome.CANCELLED:
             self._down = 0
-
-    def _record(self, batch: list[Event]) -> None:
-        try:
-            self.recorder.record(batch)
-        except LlmprobeError as error:
-            self._fail(Ending(Reason.FAULT, error.message))
 
     def _fail(self, reason: Ending) -> None:
         if self._state in {State.FAILED, State.CLOSED}:
@@ -278,9 +287,6 @@ class Session:
         self._target = target
         self._level_id += 1
         await self.engine.set_load(self._level_id, target, 0.0, "hand")
-
-    def _serve_leases_soon(self) -> None:
-        self._tasks.append(asyncio.create_task(self._serve_leases()))
 
 
 def first_target(scenario: Scenario) -> float:

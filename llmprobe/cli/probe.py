@@ -1,0 +1,71 @@
+"""Open the screen on a target: nothing (the simulated endpoint, already running), an URL or a scenario."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from llmprobe.cli.options import (
+    add_endpoint_options,
+    add_load_options,
+    add_run_options,
+    endpoint_of,
+    overridden,
+)
+from llmprobe.core.errors import UsageError
+from llmprobe.core.scenario import Scenario
+from llmprobe.core.target import is_sim
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("target", nargs="?", default="sim", help="sim[:PRESET], an URL, or a scenario file")
+    add_endpoint_options(parser)
+    add_load_options(parser)
+    add_run_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the screen until it is left."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "the screen needs a terminal, and this is none; llmprobe run SCENARIO goes without one"
+        )
+    scenario, base = _scenario_of(args.target)
+    timed = bool(scenario.load.stages)
+    return _show(overridden(scenario, args), args, base=base, timed=timed)
+
+
+def _scenario_of(target: str) -> tuple[Scenario, Path]:
+    """The scenario a target names, and the folder its paths start from."""
+    if is_sim(target) or "://" in target:
+        return Scenario(endpoint=endpoint_of(target)), Path()
+    path = Path(target)
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; llmprobe report {target} shows what a run folder holds")
+    if not path.exists():
+        raise UsageError(
+            f"{target!r} is no URL, no simulated endpoint and no file; try http://{target}, or sim"
+        )
+    from llmprobe.scenario.reader import load_scenario
+
+    return load_scenario(path), path.parent
+
+
+def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bool) -> int:
+    from llmprobe.session.opening import Options, open_session
+    from llmprobe.session.session import Session
+    from llmprobe.tui.app import ProbeApp
+
+    options = Options(
+        base=base, out=args.out, workers=args.workers, timed=timed, save_text=args.save_text, gaps=args.gaps
+    )
+
+    async def opener(wanted: Scenario) -> Session:
+        follow = timed and wanted.load.stages == scenario.load.stages
+        return await open_session(wanted, replace(options, timed=follow))
+
+    app = ProbeApp(opener, scenario, autostart=is_sim(scenario.endpoint.url) and not timed)
+    return app.run() or 0

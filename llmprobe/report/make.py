@@ -1,0 +1,213 @@
+"""One pure function from what a run folder tells to a result: live, later, or after a kill."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from llmprobe import __version__
+from llmprobe.core.events import LoadChanged
+from llmprobe.core.histogram import Histogram, merged
+from llmprobe.core.load import WARMUP_LEVEL
+from llmprobe.core.record import RequestRecord
+from llmprobe.core.scenario import Scenario
+from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
+from llmprobe.core.target import speed_of
+from llmprobe.metrics.levels import Levels
+from llmprobe.metrics.percentiles import percentiles
+from llmprobe.metrics.snapshot import LevelFigures, Percentiles
+from llmprobe.report.files import FORMAT, Moment, RunFiles
+from llmprobe.report.judge import OURS, judge_baseline, judge_slo, latencies, verdict
+from llmprobe.report.result import (
+    Cost,
+    Latency,
+    LevelResult,
+    Probe,
+    Result,
+    Throughput,
+    Totals,
+    Workload,
+)
+
+N = TypeVar("N", int, float)
+_BOUND_CPU_SHARE = 0.85
+
+
+def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[RequestRecord] = ()) -> Result:
+    """Everything that can be said of a run. `unwritten` are records that the disk refused."""
+    records = sorted((*run.records, *unwritten), key=lambda record: record.ended_s)
+    speed = speed_of(scenario.endpoint.url)
+    slos = tuple(slo.scaled(speed) for slo in scenario.slo)
+    levels, counting = _levels(run, records, slos, scenario)
+    itl = merged(moment.itl for moment in run.series)
+    latency = _latency(counting, itl)
+    began, ended = run.began, run.ended
+    probe = _probe(run)
+    totals = _totals(records)
+    return Result(
+        format=FORMAT,
+        llmprobe=began.llmprobe if began is not None else __version__,
+        name=scenario.name,
+        seed=scenario.seed,
+        started=began.started if began is not None else None,
+        duration_s=ended.at_s if ended is not None else _last_s(run, records),
+        complete=ended is not None and ended.reason != "interrupted" and not run.broken_lines,
+        ended=ended.message if ended is not None else None,
+        url=began.url if began is not None else None,
+        model=began.model if began is not None else None,
+        insecure=began.insecure if began is not None else scenario.endpoint.insecure,
+        verdict=verdict(
+            [judge_slo(slo, counting, itl) for slo in slos],
+            ended_reason=ended.reason if ended is not None else None,
+            ended_message=ended.message if ended is not None else None,
+            completed=totals.completed,
+            failures=[record for record in records if record.outcome.failed],
+            bound=probe.why,
+            baseline=judge_baseline(scenario.baseline, latency),
+        ),
+        totals=totals,
+        warmup_requests=sum(record.level_id == WARMUP_LEVEL for record in records),
+        latency=latency,
+        throughput=_throughput(records, latency),
+        workload=_workload(records, scenario),
+        levels=tuple(_level(figures) for figures in levels),
+        capacity=None,
+        limits=None,
+        cost=_cost(totals, run.series, scenario),
+        probe=probe,
+        server=None,
+    )
+
+
+def _levels(
+    run: RunFiles, records: Sequence[RequestRecord], slos: tuple[Slo, ...], scenario: Scenario
+) -> tuple[tuple[LevelFigures, ...], list[RequestRecord]]:
+    """Figures by level, and the records that count: those that started after their level had settled."""
+    fold = Levels(slos, scenario.load.kind)
+    changes = list(run.changes)
+    counting: list[RequestRecord] = []
+    for record in records:
+        while changes and changes[0].at_s <= record.ended_s:
+            change = changes.pop(0)
+            fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
+        if fold.finish(record).counts:
+            counting.append(record)
+    for change in changes:
+        fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
+    end_s = max((m.at_s for m in run.series if m.target), default=_last_s(run, records))
+    fold.close(end_s)
+    return fold.figures(end_s), counting
+
+
+def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
+    """The newest time that anything tells of."""
+    times = [record.ended_s for record in records] + [moment.at_s for moment in run.series]
+    return max(times, default=0.0)
+
+
+def _latency(records: Sequence[RequestRecord], itl: Histogram) -> Latency:
+    spreads = {
+        f"{metric}_s": percentiles(latencies(records, metric))
+        for metric in ("ttft", "ttfo", "tpot", "e2e", "connect")
+    }
+    return Latency(itl_s=_of_histogram(itl), **spreads)
+
+
+def _of_histogram(histogram: Histogram) -> Percentiles:
+    if not histogram.count:
+        return Percentiles()
+    read = {
+        name: histogram.quantile(q) if histogram.count >= SAMPLES_FOR[name] else None
+        for name, q in QUANTILES.items()
+    }
+    return Percentiles(n=histogram.count, mean=histogram.mean_s, max=histogram.max_s, **read)
+
+
+def _totals(records: Sequence[RequestRecord]) -> Totals:
+    outcomes = Counter(record.outcome for record in records)
+    return Totals(
+        requests=len(records),
+        completed=sum(n for outcome, n in outcomes.items() if outcome.completed),
+        failed=sum(n for outcome, n in outcomes.items() if outcome.failed),
+        cancelled=sum(n for outcome, n in outcomes.items() if outcome in OURS),
+        outcomes={outcome.value: n for outcome, n in sorted(outcomes.items())},
+        input_tokens=sum(record.input_tokens or 0 for record in records),
+        output_tokens=sum(record.output_tokens or 0 for record in records),
+        reasoning_tokens=_known_sum(record.reasoning_tokens for record in records),
+        cached_tokens=_known_sum(record.cached_tokens for record in records),
+        token_source="+".join(sorted({r.token_source for r in records if r.token_source})) or None,
+        usd=_known_sum(record.usd for record in records),
+    )
+
+
+def _throughput(records: Sequence[RequestRecord], latency: Latency) -> Throughput:
+    measured = [record for record in records if record.level_id != WARMUP_LEVEL]
+    if not measured:
+        return Throughput(None, None, None)
+    span_s = max(r.ended_s for r in measured) - min(r.started_s for r in measured)
+    completed = [record for record in measured if record.outcome.completed]
+    tokens = sum(record.output_tokens or 0 for record in measured)
+    return Throughput(
+        requests_per_s=len(completed) / span_s if span_s else None,
+        output_tokens_per_s=tokens / span_s if span_s else None,
+        tokens_per_s_per_user=1 / latency.tpot_s.p50 if latency.tpot_s.p50 else None,
+    )
+
+
+def _workload(records: Sequence[RequestRecord], scenario: Scenario) -> Workload:
+    completed = [record for record in records if record.outcome.completed]
+    cached = _known_sum(record.cached_tokens for record in completed)
+    sent = sum(record.input_tokens or 0 for record in completed if record.cached_tokens is not None)
+    return Workload(
+        input_tokens=percentiles([r.input_tokens for r in completed if r.input_tokens is not None]),
+        output_tokens=percentiles([r.output_tokens for r in completed if r.output_tokens is not None]),
+        cache=scenario.prompts.cache,
+        cached_share=cached / sent if cached is not None and sent else None,
+    )
+
+
+def _level(figures: LevelFigures) -> LevelResult:
+    return LevelResult(
+        users=figures.users, rate=figures.rate, n=figures.n, seconds=figures.seconds, ttft_s=figures.ttft,
+        tpot_s=figures.tpot, output_tokens_per_s=figures.output_tokens_per_s, error_rate=figures.error_rate,
+        goodput=figures.goodput, visits=figures.visits, settling=figures.settling,
+    )  # fmt: skip
+
+
+def _cost(totals: Totals, series: Sequence[Moment], scenario: Scenario) -> Cost | None:
+    prices = scenario.prices
+    if prices is None or totals.usd is None:
+        return None
+    user_hours = sum(moment.active for moment in series) / 3600
+    return Cost(
+        usd=totals.usd,
+        usd_per_request=totals.usd / totals.completed if totals.completed else None,
+        usd_per_user_hour=totals.usd / user_hours if user_hours else None,
+        prices=f"${prices.input:g} in, ${prices.output:g} out, a million tokens",
+    )
+
+
+def _probe(run: RunFiles) -> Probe:
+    busy = [moment for moment in run.series if moment.in_flight]
+    lags = sorted(moment.lag_s for moment in busy)
+    share = sum(moment.cpu_share for moment in busy) / len(busy) if busy else None
+    stamps: Counter[str] = Counter()
+    for record in run.records:
+        stamps.update(record.stamps)
+    why = None
+    if share is not None and share > _BOUND_CPU_SHARE:
+        why = f"a worker used {share:.0%} of a core; try --workers 2"
+    return Probe(
+        bound=why is not None,
+        why=why,
+        loop_lag_p99_s=lags[math.ceil(0.99 * len(lags)) - 1] if lags else None,
+        cpu_share=share,
+        workers=run.began.workers if run.began is not None else 1,
+        stamps={kind: stamps[kind] for kind in ("kernel", "loop", "coalesced")},
+    )
+
+
+def _known_sum(values: Iterable[N | None]) -> N | None:
+    """The sum of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,133 @@
+"""result.json, format 1: keys are added, never renamed. A figure without enough samples is null, never 0."""
+
+from msgspec import Struct
+
+from llmprobe.metrics.snapshot import Percentiles
+
+
+class SloResult(Struct, frozen=True):
+    """One objective. `value` and `passed` are None when `n` is too small to tell."""
+
+    slo: str
+    value: float | None
+    n: int
+    passed: bool | None
+
+
+class Verdict(Struct, frozen=True):
+    """Whether the run passed, and what a command's exit code is."""
+
+    passed: bool
+    exit_code: int
+    reasons: tuple[str, ...]
+    slos: tuple[SloResult, ...]
+
+
+class Totals(Struct, frozen=True):
+    """All requests of the run, warm-up and settling included."""
+
+    requests: int
+    completed: int
+    failed: int
+    cancelled: int
+    outcomes: dict[str, int]
+    input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int | None
+    cached_tokens: int | None
+    token_source: str | None
+    usd: float | None
+
+
+class Latency(Struct, frozen=True):
+    """Over completed requests that started after settling; `itl_s` over all token gaps of the run."""
+
+    ttft_s: Percentiles
+    ttfo_s: Percentiles
+    itl_s: Percentiles
+    tpot_s: Percentiles
+    e2e_s: Percentiles
+    connect_s: Percentiles
+
+
+class Throughput(Struct, frozen=True):
+    """Over the measured time, warm-up left out."""
+
+    requests_per_s: float | None
+    output_tokens_per_s: float | None
+    tokens_per_s_per_user: float | None
+
+
+class Workload(Struct, frozen=True):
+    """What was asked; without it a capacity means nothing."""
+
+    input_tokens: Percentiles
+    output_tokens: Percentiles
+    cache: str
+    cached_share: float | None
+    think_s: float = 0.0
+
+
+class LevelResult(Struct, frozen=True):
+    """One load level, all visits together, settling left out."""
+
+    users: int
+    rate: float | None
+    n: int
+    seconds: float
+    ttft_s: Percentiles
+    tpot_s: Percentiles
+    output_tokens_per_s: float | None
+    error_rate: float | None
+    goodput: float | None
+    visits: int
+    settling: int
+
+
+class Cost(Struct, frozen=True):
+    """By the scenario's prices."""
+
+    usd: float
+    usd_per_request: float | None
+    usd_per_user_hour: float | None
+    prices: str
+
+
+class Probe(Struct, frozen=True):
+    """How the probe itself did."""
+
+    bound: bool
+    why: str | None
+    loop_lag_p99_s: float | None
+    cpu_share: float | None
+    workers: int
+    stamps: dict[str, int]
+
+
+class Result(Struct, frozen=True):
+    """The whole of it; see the module."""
+
+    format: int
+    llmprobe: str
+    name: str
+    seed: int
+    started: str | None
+    duration_s: float
+    complete: bool
+    ended: str | None
+    """Why, in a sentence; None when nobody wrote it down (a kill)."""
+    url: str | None
+    model: str | None
+    insecure: bool
+    verdict: Verdict
+    totals: Totals
+    warmup_requests: int
+    latency: Latency
+    throughput: Throughput
+    workload: Workload
+    levels: tuple[LevelResult, ...]
+    capacity: None
+    limits: None
+    cost: Cost | None
+    probe: Probe
+    server: None
