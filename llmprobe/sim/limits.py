@@ -1,0 +1,117 @@
+"""Rate limits as providers set them: requests and tokens a minute, and a cap on what is in flight.
+
+Requests and tokens are drawn from buckets that refill steadily; a request is charged its prompt and its
+`max_tokens` up front. It is refused by the first limit that it breaks, and a refused one costs nothing.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+_ROUNDING = 1e-9
+"""A request that comes back exactly when it was told to must not fail by a rounding error."""
+
+
+class Limits(Struct, frozen=True):
+    """None is no limit."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    """Of prompt and `max_tokens` together."""
+    concurrency: int | None = None
+    burst_s: float = 60.0
+    """A bucket holds what refills in this time."""
+
+    def scaled(self, speed: float) -> "Limits":
+        """The same limits with the clock running `speed` times faster: as many requests at once."""
+        requests, tokens = self.requests_per_minute, self.tokens_per_minute
+        return Limits(
+            requests_per_minute=None if requests is None else requests * speed,
+            tokens_per_minute=None if tokens is None else tokens * speed,
+            concurrency=self.concurrency,
+            burst_s=self.burst_s / speed,
+        )
+
+
+class Standing(Struct, frozen=True):
+    """What an answer's headers tell about one limit."""
+
+    limit: int
+    """Per minute."""
+    remaining: int
+    reset_s: float
+    """Until the bucket is full again."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a request gets a 429."""
+
+    by: Literal["requests", "tokens", "concurrency"]
+    limit: int
+    used: int
+    requested: int
+    retry_after_s: float | None
+    """None where the server can't know."""
+
+
+class _Bucket:
+    """Refills steadily up to its size."""
+
+    def __init__(self, per_minute: float, burst_s: float) -> None:
+        self.per_minute = per_minute
+        self._rate = per_minute / 60
+        self.size = self._level = max(1.0, self._rate * burst_s)
+        self._at_s = 0.0
+
+    def level(self, at_s: float) -> float:
+        self._level = min(self.size, self._level + (at_s - self._at_s) * self._rate)
+        self._at_s = at_s
+        return self._level
+
+    def lacks_s(self, amount: float, at_s: float) -> float:
+        """Seconds until it holds `amount`; 0 when it does."""
+        lacking = amount - self.level(at_s)
+        return lacking / self._rate if lacking > _ROUNDING * self.size else 0.0
+
+    def take(self, amount: float) -> None:
+        self._level -= amount
+
+    def standing(self, at_s: float) -> Standing:
+        level = self.level(at_s)
+        return Standing(
+            round(self.per_minute), max(0, int(level + _ROUNDING)), (self.size - level) / self._rate
+        )
+
+
+class Limiter:
+    """Applies `Limits` over time; times must not go back."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._concurrency = limits.concurrency
+        requests, tokens, burst_s = limits.requests_per_minute, limits.tokens_per_minute, limits.burst_s
+        self._requests = None if requests is None else _Bucket(requests, burst_s)
+        self._tokens = None if tokens is None else _Bucket(tokens, burst_s)
+
+    def refuse(self, at_s: float, tokens: int, in_flight: int) -> Refusal | None:
+        """Charge a request that declares `tokens`, or say why not."""
+        if self._concurrency is not None and in_flight >= self._concurrency:
+            return Refusal("concurrency", self._concurrency, in_flight, 1, None)
+        for by, bucket, amount in (("requests", self._requests, 1), ("tokens", self._tokens, tokens)):
+            if bucket is not None and (wait_s := bucket.lacks_s(amount, at_s)):
+                limit = round(bucket.per_minute)
+                used = limit - int(bucket.level(at_s))
+                return Refusal(by, limit, used, amount, wait_s)  # type: ignore[arg-type]  # a tuple of literals
+        if self._requests is not None:
+            self._requests.take(1)
+        if self._tokens is not None:
+            self._tokens.take(tokens)
+        return None
+
+    def standings(self, at_s: float) -> dict[str, Standing]:
+        """The limits that are told in headers, of `requests` and of `tokens`."""
+        told = {}
+        if self._requests is not None:
+            told["requests"] = self._requests.standing(at_s)
+        if self._tokens is not None:
+            told["tokens"] = self._tokens.standing(at_s)
+        return told
