@@ -12,9 +12,7 @@ from llmprobe.report.result import Result
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """What is written besides the run folder."""
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "--json", metavar="FILE", help="write the result as JSON; - is stdout, in place of text"
-    )
+    group.add_argument("--json", metavar="FILE", help="the result as JSON; - is stdout, in place of text")
     group.add_argument("--quiet", action="store_true", help="no progress, no text; only what was asked for")
 
 

@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the screen until it is left."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
-        raise UsageError(
-            "the screen needs a terminal, and this is none; llmprobe run SCENARIO goes without one"
-        )
+        raise UsageError("the screen needs a terminal, and this is none; llmprobe run SCENARIO needs none")
     scenario, base = _scenario_of(args.target)
     timed = bool(scenario.load.stages)
     return _show(overridden(scenario, args), args, base=base, timed=timed)
@@ -46,9 +44,7 @@ def _scenario_of(target: str) -> tuple[Scenario, Path]:
     if path.is_dir():
         raise UsageError(f"{target} is a folder; llmprobe report {target} shows what a run folder holds")
     if not path.exists():
-        raise UsageError(
-            f"{target!r} is no URL, no simulated endpoint and no file; try http://{target}, or sim"
-        )
+        raise UsageError(f"{target!r} is no URL, simulated endpoint or file; try http://{target}, or sim")
     from llmprobe.scenario.reader import load_scenario
 
     return load_scenario(path), path.parent

@@ -18,25 +18,26 @@ class Histogram(Struct):
     buckets: dict[int, int] = {}
     count: int = 0
     total_s: float = 0.0
-    min_s: float = math.inf
+    min_s: float = 0.0
     max_s: float = 0.0
 
     def add(self, seconds: float, times: int = 1) -> None:
         """Count `seconds` as `times` samples."""
         bucket = 0 if seconds <= _FLOOR_S else 1 + int(math.log(seconds / _FLOOR_S) / _GROWTH)
         self.buckets[bucket] = self.buckets.get(bucket, 0) + times
+        self.min_s = min(self.min_s, seconds) if self.count else seconds
         self.count += times
         self.total_s += seconds * times
-        self.min_s = min(self.min_s, seconds)
         self.max_s = max(self.max_s, seconds)
 
     def merge(self, other: "Histogram") -> None:
         """Add all samples of `other`."""
         for bucket, times in other.buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + times
+        if other.count:
+            self.min_s = min(self.min_s, other.min_s) if self.count else other.min_s
         self.count += other.count
         self.total_s += other.total_s
-        self.min_s = min(self.min_s, other.min_s)
         self.max_s = max(self.max_s, other.max_s)
 
     @property

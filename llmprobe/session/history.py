@@ -36,6 +36,10 @@ class History:
         if self._visits and self._visits[-1].target == 0 and self._visits[-1].quiet_s is None:
             self._visits[-1].quiet_s = at_s
 
+    def taken_over(self, planned: int) -> bool:
+        """Whether a hand moved the load after, or in place of, the `planned` stages of a plan."""
+        return any(visit.level_id >= planned and visit.target > 0 for visit in self._visits)
+
     def stages(self, until_s: float) -> tuple[Stage, ...]:
         """Stages up to now, in whole milliseconds.
 

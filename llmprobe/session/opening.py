@@ -58,6 +58,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
             folder,
             replace(scenario, prompts=replace(scenario.prompts, sha256=corpus.sha256)),
             _began(scenario, url, model, corpus, key, options),
+            timed=options.timed,
         )
         stack.callback(recorder.discard_if_empty)
         pool = WorkerPool(options.workers)
@@ -117,7 +118,7 @@ async def _reach(scenario: Scenario, key: str | None, stack: AsyncExitStack) -> 
         target = parse_sim(endpoint.url)
         simulator = await launch(target)
         stack.push_async_callback(simulator.aclose)
-        return simulator.url, endpoint.model or target.preset
+        return simulator.url, endpoint.model or target.model
     if endpoint.model is not None:
         return endpoint.url, endpoint.model
     return endpoint.url, await _first_model(scenario, key)

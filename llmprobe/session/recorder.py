@@ -47,12 +47,13 @@ class Saved(Struct, frozen=True):
 class Recorder:
     """The run folder of one run; raises `LocalError` when the disk refuses a line."""
 
-    def __init__(self, folder: Path, scenario: Scenario, began: Began) -> None:
+    def __init__(self, folder: Path, scenario: Scenario, began: Began, *, timed: bool) -> None:
         self.folder = folder
         self.scenario = scenario
         self.unwritten: list[RequestRecord] = []
         """Records that the disk refused; the result still counts them."""
         self._began = began
+        self._planned = len(scenario.load.stages) if timed else 0
         self._history = History()
         self._intervals: dict[int, Interval] = {}
         self._chunks = 0
@@ -99,9 +100,10 @@ class Recorder:
         self._append(EVENTS, Noted(at_s, text))
 
     def repeating(self, at_s: float, name: str | None = None) -> Scenario:
-        """The scenario that does again what happened until now."""
-        stages = self._history.stages(at_s)
-        load = replace(self.scenario.load, stages=stages) if stages else self.scenario.load
+        """The scenario that does again what happened until now; a plan nobody touched stays as it was."""
+        load = self.scenario.load
+        if self._history.taken_over(self._planned):
+            load = replace(load, stages=self._history.stages(at_s))
         return replace(self.scenario, load=load, name=name or self.scenario.name)
 
     def save(self, name: str, path: Path | None, at_s: float) -> Saved:

@@ -1,0 +1,97 @@
+"""Against the C++ llama.cpp server with a real model: what llmprobe says is what the server did."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+_SERVER = Path(__file__).with_name("llama_server.py")
+_CORPUS = "chat-short"
+
+
+@contextmanager
+def _server(slots: int) -> Iterator[str]:
+    """The server's base URL while it runs."""
+    command = [sys.executable, str(_SERVER), str(slots)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), "the server did not start"
+            yield f"{address}/v1"
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+@pytest.fixture
+def llama() -> Iterator[Callable[[int], str]]:
+    with ExitStack() as stack:
+        yield lambda slots: stack.enter_context(_server(slots))
+
+
+def _tokens_generated(url: str) -> int:
+    with urllib.request.urlopen(f"{url.removesuffix('/v1')}/metrics") as answer:
+        text = answer.read().decode()
+    found = re.search(r"^llamacpp:tokens_predicted_total (\d+)", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def _run(folder: Path, scenario: str, *options: str) -> dict:
+    file = folder / "scenario.toml"
+    file.write_text(scenario)
+    command = [sys.executable, "-m", "llmprobe", "run", str(file), "--out", str(folder / "run"), "--json", "-"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+def _scenario(url: str, stages: str, *, max_tokens: int) -> str:
+    return f"""
+format = 1
+name = "llama"
+seed = 7
+slo = ["errors < 1%"]
+[endpoint]
+url = "{url}"
+body = {{ ignore_eos = true }}
+[prompts]
+corpus = "{_CORPUS}"
+max_tokens = {max_tokens}
+[load]
+stages = [ {stages} ]
+"""
+
+
+@pytest.mark.parametrize("slots", [2])
+def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_path, slots):
+    url = llama(slots)
+    stages = f'{{ to = {slots}, hold = "35s" }}, {{ to = {slots + 1}, hold = "35s" }}'
+    result = _run(tmp_path, _scenario(url, stages, max_tokens=32))
+    fitting, waiting = result["levels"]
+    assert (fitting["users"], waiting["users"]) == (slots, slots + 1)
+    assert waiting["ttft_s"]["p95"] >= 3 * fitting["ttft_s"]["p95"]
+    assert result["totals"]["failed"] == 0
+    assert result["totals"]["token_source"] == "usage"
+    assert result["totals"]["output_tokens"] == _tokens_generated(url)
+
+
+def test_a_server_that_closes_after_each_stream_causes_no_false_error(llama, tmp_path):
+    url = llama(2)
+    result = _run(
+        tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "60"
+    )
+    assert result["totals"]["outcomes"] == {"length": 60}
+    assert result["verdict"]["exit_code"] == 0
