@@ -60,10 +60,9 @@ def _sentence(cause: BaseException, url: str) -> str | None:
     if isinstance(cause, socket.gaierror):
         return f"there is no host {urlsplit(url).hostname}: {cause.strerror}"
     if isinstance(cause, ssl.SSLCertVerificationError):
-        why = cause.verify_message or cause.reason
-        return f"the certificate of {place} isn't trusted ({why}); name its authority with --cacert"
+        return f"the certificate of {place} isn't trusted ({_why(cause)}); name its authority with --cacert"
     if isinstance(cause, ssl.SSLError):
-        return f"TLS with {place} failed: {cause.reason or cause}"
+        return f"TLS with {place} failed: {_why(cause)}"
     if isinstance(cause, ConnectionRefusedError):
         return f"{place} refuses connections; is the server running?"
     if isinstance(cause, ConnectionResetError | BrokenPipeError):
@@ -75,6 +74,11 @@ def _sentence(cause: BaseException, url: str) -> str | None:
     if cause.errno == errno.EADDRNOTAVAIL:
         return "this machine has no local ports left"
     return f"there is no route to {place}" if cause.errno in _NO_ROUTE else None
+
+
+def _why(error: ssl.SSLError) -> str:
+    """What OpenSSL says, without its line of C."""
+    return str(error.strerror or error).partition(" (_ssl")[0]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,0 +1,88 @@
+"""The list of models, and what is said when there is none."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from llmprobe.core.errors import EndpointError
+from llmprobe.wire.models import list_models
+
+Serve = Callable[..., Awaitable[str]]
+ReadRequest = Callable[[asyncio.StreamReader], Awaitable[bytes]]
+Transports = Callable[..., httpx.AsyncBaseTransport]
+Models = Callable[..., Awaitable[tuple[list[str], bytes]]]
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def models(serve: Serve, read_request: ReadRequest, transports: Transports) -> Models:
+    """Ask a server that answers so; returns what came of it and the request line."""
+
+    async def ask(answer: bytes, *, path: str = "", **options: Any) -> tuple[list[str], bytes]:
+        asked: list[bytes] = []
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await read_request(reader))
+            writer.write(answer)
+            await writer.drain()
+            if not answer:
+                await writer.wait_closed()
+
+        url = await serve(handle) + path
+        headers = {"Authorization": "Bearer Zq7-my-own-key"}
+        names = await list_models(transports(url), url, headers, **options)
+        return names, asked[0].split(b"\r\n")[0]
+
+    return ask
+
+
+def http(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+LIST = http(200, b'{"object":"list","data":[{"id":"b","object":"model"},{"id":"a"}]}')
+
+
+async def test_models_are_named_in_their_order(models: Models) -> None:
+    assert await models(LIST) == (["b", "a"], b"GET /v1/models HTTP/1.1")
+
+
+async def test_the_address_of_completions_will_do_too(models: Models) -> None:
+    assert (await models(LIST, path="/chat/completions"))[1] == b"GET /v1/models HTTP/1.1"
+
+
+async def test_an_endpoint_may_have_none(models: Models) -> None:
+    assert (await models(http(200, b'{"data":[]}')))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (http(401, b'{"error":"key Zq7-my-own-key"}'), r"/models answered HTTP 401: key \*\*\*; .*key-env"),
+        (http(404, b""), r"answered HTTP 404: Not Found; does the URL lack its /v1\?"),
+        (http(500, b"boom"), r"answered HTTP 500: boom$"),
+        (http(200, b"<html>"), r"did not answer with a list of models; name one with --model"),
+        (http(200, b'{"models":[]}'), r"did not answer with a list of models"),
+        (http(200, b""), r"did not answer with a list of models"),
+    ],
+)  # fmt: skip
+async def test_an_answer_without_models_says_what_to_do(models: Models, answer: bytes, says: str) -> None:
+    with pytest.raises(EndpointError, match=says):
+        await models(answer)
+
+
+async def test_a_closed_port_is_told(transports: Transports) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    with pytest.raises(EndpointError, match="refuses connections; is the server running"):
+        await list_models(transports(url), url, {})
+
+
+async def test_silence_is_not_waited_for(models: Models) -> None:
+    with pytest.raises(EndpointError, match=r"/v1/models did not answer within 0\.05 s"):
+        await models(b"", timeout_s=0.05)

@@ -1,0 +1,248 @@
+"""One stream folded into figures; times are fed by hand."""
+
+import pytest
+
+from llmprobe.core.outcome import Outcome
+from llmprobe.wire.dialects import dialect
+from llmprobe.wire.dialects.dialect import Usage
+from llmprobe.wire.reader import KEPT_CHARACTERS, Ending, StreamReader
+
+CHAT = dialect("openai-chat")
+MS = 1_000_000
+ROLE = CHAT.encode_role(reply_id="i", model="m")
+STOP = CHAT.encode_finish("stop", reply_id="i", model="m")
+DONE = CHAT.terminator
+PING = b": ping\n\n"
+
+
+class Heard:
+    """A listener that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def sent(self, at_ns: int) -> None:
+        self.told.append(("sent", at_ns))
+
+    def first_token(self, at_ns: int) -> None:
+        self.told.append(("first", at_ns))
+
+    def text(self) -> None:
+        self.told.append(("text",))
+
+    def gap(self, seconds: float, times: int) -> None:
+        self.told.append(("gap", round(seconds, 9), times))
+
+
+def token(text: str = "a") -> bytes:
+    return CHAT.encode_text(text, created_ns=1, reply_id="i", model="m")
+
+
+def reasoning(text: str) -> bytes:
+    return b'data: {"choices":[{"delta":{"reasoning_content":"%b"}}]}\n\n' % text.encode()
+
+
+def usage(sent: int, made: int, choice: int | None = None) -> bytes:
+    choices = "" if choice is None else f'{{"index":{choice},"delta":{{}}}}'
+    counts = f'{{"prompt_tokens":{sent},"completion_tokens":{made}}}'
+    return f'data: {{"choices":[{choices}],"usage":{counts}}}\n\n'.encode()
+
+
+def read(*reads: tuple[int, bytes], gaps: bool = False, listener: Heard | None = None) -> StreamReader:
+    """Feed each read at its millisecond."""
+    reader = StreamReader(CHAT, listener, gaps=gaps)
+    for at_ms, data in reads:
+        reader.feed(data, at_ms * MS, "loop")
+    return reader
+
+
+def ending(*parts: bytes, cut: bool = False) -> Ending:
+    return read((1, b"".join(parts))).end(cut=cut)
+
+
+def test_the_first_token_is_the_first_text_not_a_role_nor_a_comment() -> None:
+    reader = read((10, ROLE), (20, PING), (30, token()), (40, token()), (50, STOP + DONE))
+    assert reader.first_token_ns == reader.first_output_ns == 30 * MS
+    assert (reader.last_token_ns, reader.last_byte_ns) == (40 * MS, 50 * MS)
+
+
+def test_the_first_output_comes_after_reasoning() -> None:
+    reader = read((10, reasoning("hm")), (20, token()))
+    assert (reader.first_token_ns, reader.first_output_ns) == (10 * MS, 20 * MS)
+
+
+def test_without_text_there_are_no_times_of_tokens() -> None:
+    reader = read((10, ROLE + STOP + DONE))
+    assert (reader.first_token_ns, reader.first_output_ns, reader.last_token_ns) == (None, None, None)
+    assert reader.end(cut=False) == Ending(Outcome.OK)
+
+
+def test_gaps_lie_between_arrivals_of_text() -> None:
+    reader = read((10, ROLE), (20, token()), (50, PING), (60, token()), (75, token()), (80, DONE), gaps=True)
+    reader.end(cut=False)
+    assert reader.gaps_s == [0.04, 0.015]
+    assert reader.stamps == {"loop": 3}
+
+
+def test_an_arrival_of_several_shares_its_gap_and_is_coalesced() -> None:
+    reader = read((20, token()), (50, token() * 3), (60, token()), gaps=True)
+    reader.end(cut=False)
+    assert reader.gaps_s == pytest.approx([0.01, 0.01, 0.01, 0.01])
+    assert reader.stamps == {"loop": 2, "coalesced": 3}
+
+
+def test_feeds_of_one_time_are_one_arrival() -> None:
+    reader = read((20, token()), (50, token()), (50, token()), gaps=True)
+    reader.end(cut=False)
+    assert reader.gaps_s == [0.015, 0.015]
+    assert reader.stamps == {"loop": 1, "coalesced": 2}
+
+
+def test_several_in_the_first_arrival_are_coalesced_and_have_no_gap() -> None:
+    reader = read((20, token() * 2), gaps=True)
+    reader.end(cut=False)
+    assert (reader.gaps_s, reader.stamps) == ([], {"coalesced": 2})
+
+
+def test_the_kind_of_stamp_is_kept() -> None:
+    reader = StreamReader(CHAT)
+    reader.feed(token(), 1, "kernel")
+    reader.feed(token(), 2, "coalesced")
+    reader.end(cut=False)
+    assert reader.stamps == {"kernel": 1, "coalesced": 1}
+
+
+def test_a_listener_hears_text_at_once_and_a_gap_when_its_arrival_is_whole() -> None:
+    heard = Heard()
+    reader = read((20, token()), (50, token() * 2), listener=heard)
+    assert heard.told == [("first", 20 * MS), ("text",), ("text",), ("text",)]
+    reader.end(cut=False)
+    assert heard.told[4:] == [("gap", 0.015, 2)]
+
+
+def test_ending_twice_counts_once() -> None:
+    reader = read((20, token()), (50, token()), gaps=True)
+    assert reader.end(cut=False) == reader.end(cut=False)
+    assert (reader.gaps_s, reader.stamps) == ([0.03], {"loop": 2})
+
+
+def test_the_text_is_all_that_was_said_up_to_now() -> None:
+    reader = read((1, reasoning("hm. ")), (2, token("Hello")), (3, token(" you")))
+    assert reader.text == "hm. Hello you"
+    assert reader.tail(5) == "o you"
+
+
+def test_of_a_long_text_the_end_is_kept() -> None:
+    reader = StreamReader(CHAT)
+    said = "".join(f"{number} " for number in range(5000))
+    for at_ns, word in enumerate(said.split(" ")[:-1]):
+        reader.feed(token(word + " "), at_ns, "loop")
+        assert sum(map(len, reader._parts)) <= 2 * KEPT_CHARACTERS + 10
+    assert reader.text == said[-KEPT_CHARACTERS:]
+    assert reader.tail(20) == said[-20:]
+    assert reader.text_chunks == 5000
+
+
+def test_a_long_text_is_whole_when_asked_for() -> None:
+    reader = StreamReader(CHAT, whole_text=True)
+    reader.feed(token("x" * 10_000), 1, "loop")
+    reader.feed(token("y"), 2, "loop")
+    assert len(reader.text) == 10_001
+
+
+@pytest.mark.parametrize(
+    ("chunks", "counted"),
+    [
+        ([usage(5, 8)], Usage(5, 8)),
+        ([usage(5, 1, 0), usage(5, 2, 0), usage(5, 3, 0)], Usage(5, 3)),
+        ([usage(5, 1, 0), usage(5, 3)], Usage(5, 3)),
+        ([usage(5, 0), usage(5, 3, 0)], Usage(5, 3)),
+        ([usage(5, 3), usage(0, 0)], Usage(5, 3)),
+        ([usage(5, 3, 0), usage(5, 4, 1)], Usage(5, 7)),
+        ([usage(5, 3, 0), usage(5, 4, 1), usage(5, 9)], Usage(5, 9)),
+        ([usage(0, 0)], None),
+        ([], None),
+    ],
+)
+def test_the_servers_last_word_on_usage_counts_and_choices_are_summed(
+    chunks: list[bytes], counted: Usage | None
+) -> None:
+    assert read((1, b"".join(chunks))).usage == counted
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_stream_with_reason_and_terminator_is_ok_even_if_cut_behind_them(cut: bool) -> None:
+    assert ending(token(), STOP, DONE, cut=cut) == Ending(Outcome.OK)
+
+
+def test_a_body_that_ends_after_the_reason_needs_no_terminator() -> None:
+    assert ending(token(), STOP) == Ending(Outcome.OK)
+
+
+def test_a_connection_cut_after_the_reason_lacks_its_terminator() -> None:
+    assert ending(token(), STOP, cut=True).outcome is Outcome.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("parts", "cut", "why"),
+    [
+        ([token()], False, "the stream ended without a finish_reason"),
+        ([token(), DONE], False, "the stream ended without a finish_reason"),
+        ([token()], True, "the connection was cut in the middle of the stream"),
+        ([token(), token()[:-5]], False, "the stream ended in the middle of an event"),
+        ([PING], False, "the server sent an empty stream"),
+        ([], False, "the server sent an empty stream"),
+    ],
+)
+def test_a_stream_without_a_reason_is_truncated(parts: list[bytes], cut: bool, why: str) -> None:
+    assert ending(*parts, cut=cut) == Ending(Outcome.TRUNCATED, why)
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        ("stop", Outcome.OK),
+        ("tool_calls", Outcome.OK),
+        ("length", Outcome.LENGTH),
+        ("max_tokens", Outcome.LENGTH),
+        ("content_filter", Outcome.CONTENT_FILTER),
+    ],
+)
+def test_the_reason_decides_how_a_whole_stream_ended(reason: str, outcome: Outcome) -> None:
+    assert ending(token(), CHAT.encode_finish(reason, reply_id="i", model="m"), DONE).outcome is outcome
+
+
+def test_an_error_in_the_stream_decides_whatever_follows() -> None:
+    error = CHAT.encode_error("overloaded", kind="server_error")
+    assert ending(token(), error, STOP, DONE) == Ending(Outcome.STREAM_ERROR, "overloaded")
+    assert read((1, error)).done
+
+
+def test_a_limit_inside_a_stream_is_a_rate_limit() -> None:
+    error = CHAT.encode_error("slow down", kind="rate_limit_error", code=429)
+    assert ending(error) == Ending(Outcome.RATE_LIMITED, "slow down")
+
+
+def test_a_malformed_chunk_spoils_the_stream_and_its_tokens_still_count() -> None:
+    reader = read((1, token() + b"data: {oops\n\n" + token() + STOP + DONE))
+    assert reader.end(cut=False).outcome is Outcome.MALFORMED
+    assert reader.text_chunks == 2
+
+
+@pytest.mark.parametrize("body", [b'{"choices":[]}', b'\n {"a":\n1}\n', b"[]"])
+def test_one_json_body_is_not_a_stream(body: bytes) -> None:
+    assert ending(body).outcome is Outcome.NOT_STREAMED
+
+
+def test_a_page_is_no_event_stream() -> None:
+    assert ending(b"<html>\nhello</html>") == Ending(
+        Outcome.MALFORMED, "the answer is no event stream: <html> hello</html>"
+    )
+
+
+def test_an_event_without_end_breaks_the_reader() -> None:
+    reader = StreamReader(CHAT)
+    for at_ns in range(1, 12):
+        reader.feed(b"x" * 1_000_000, at_ns, "loop")
+    assert reader.broken
+    assert reader.end(cut=False).outcome is Outcome.MALFORMED
