@@ -17,11 +17,6 @@ class SimTarget(Struct, frozen=True):
     seed: int = 0
     speed: float = 1.0
 
-    @property
-    def model(self) -> str:
-        """The one model that it serves."""
-        return f"sim-{self.preset}"
-
     def __str__(self) -> str:
         """As a person would type it, without what is at its default."""
         query = [f"seed={self.seed}"] if self.seed else []

@@ -9,6 +9,7 @@ from llmprobe import __version__
 from llmprobe.core.events import LoadChanged
 from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.load import WARMUP_LEVEL
+from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
@@ -35,7 +36,7 @@ _BOUND_CPU_SHARE = 0.85
 
 def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[RequestRecord] = ()) -> Result:
     """Everything that can be said of a run. `unwritten` are records that the disk refused."""
-    records = sorted((*run.records, *unwritten), key=lambda record: record.ended_s)
+    records = sorted(_each_once((*run.records, *unwritten)), key=lambda record: record.ended_s)
     speed = speed_of(scenario.endpoint.url)
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     levels, counting = _levels(run, records, slos, scenario)
@@ -77,6 +78,12 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         probe=probe,
         server=None,
     )
+
+
+def _each_once(records: Sequence[RequestRecord]) -> Iterable[RequestRecord]:
+    """Without those booked as lost whose record the dying worker had written after all."""
+    known = {record.index for record in records if record.outcome is not Outcome.LOST}
+    return (r for r in records if r.outcome is not Outcome.LOST or r.index not in known)
 
 
 def _levels(

@@ -35,7 +35,8 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _headline(result: Result) -> str:
-    word = {0: "PASSED", 1: "FAILED", 5: "NO VERDICT"}.get(result.verdict.exit_code, "STOPPED")
+    words = {0: "PASSED", 1: "FAILED", 5: "NO VERDICT"} if result.complete else {}
+    word = words.get(result.verdict.exit_code, "STOPPED")
     ended = result.ended or "the run was killed: what it had measured until then"
     state = "" if result.complete else " (incomplete)"
     return f"{word}  {result.name}: {people_seconds(result.duration_s)}, {ended}{state}"

@@ -115,10 +115,9 @@ async def _reach(scenario: Scenario, key: str | None, stack: AsyncExitStack) -> 
     """The address requests go to, and the model they name; starts the simulator where that is the target."""
     endpoint = scenario.endpoint
     if is_sim(endpoint.url):
-        target = parse_sim(endpoint.url)
-        simulator = await launch(target)
+        simulator = await launch(parse_sim(endpoint.url))
         stack.push_async_callback(simulator.aclose)
-        return simulator.url, endpoint.model or target.model
+        return simulator.url, endpoint.model or simulator.model
     if endpoint.model is not None:
         return endpoint.url, endpoint.model
     return endpoint.url, await _first_model(scenario, key)

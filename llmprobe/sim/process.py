@@ -21,6 +21,7 @@ from llmprobe.sim.server import serve
 
 _READY_WITHIN_S = 30.0
 _END_WITHIN_S = 5.0
+_OUTLIVES_CLIENTS_S = 0.5
 
 
 class _Ready(Struct, tag="ready"):
@@ -97,8 +98,8 @@ async def _first_word(process: asyncio.subprocess.Process) -> _Ready:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
     try:
         async with asyncio.timeout(_END_WITHIN_S):
             await process.wait()
@@ -126,6 +127,8 @@ async def _serve_until_alone(service: Service) -> None:
     await asyncio.wait((serving, watching), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
+    # A session that was killed takes its workers along; they cancel what is in flight before this end is cut.
+    await asyncio.sleep(_OUTLIVES_CLIENTS_S)
     serving.cancel()
 
 
