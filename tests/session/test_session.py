@@ -1,0 +1,242 @@
+"""Whole runs on the simulated endpoint: real workers, real sockets, real files."""
+
+import asyncio
+import os
+import signal
+
+import anyio
+import pytest
+from msgspec.structs import replace
+
+from llmprobe.core.engine import Watch
+from llmprobe.core.errors import LocalError, UsageError
+from llmprobe.core.load import Load, Stage
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.scenario import Endpoint, Prices, Stop
+from llmprobe.report.files import read_run
+from llmprobe.scenario.reader import load_scenario
+from llmprobe.session.session import DRAIN_S
+from llmprobe.session.stop import Reason
+from llmprobe.session.view import State
+
+pytestmark = pytest.mark.anyio
+
+
+async def _finish(session):
+    """Run to the end that the session finds by itself."""
+    await session.start()
+    with anyio.fail_after(60):
+        await session.finished.wait()
+    return await session.close(drain_s=DRAIN_S)
+
+
+async def _until(condition):
+    """Wait for something that is sure to come."""
+    with anyio.fail_after(30):
+        while not condition():
+            await anyio.sleep(0.01)
+
+
+def _prompts(session):
+    return {record.index: record.prompt_id for record in read_run(session.recorder.folder).records}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_replay_sends_the_same_prompts_in_the_same_order(open_, scenario, workers):
+    first = await open_(scenario, timed=True)
+    await _finish(first)
+    second = await open_(scenario, timed=True, workers=workers)
+    await _finish(second)
+    before, after = _prompts(first), _prompts(second)
+    both = before.keys() & after.keys()
+    assert len(both) > 20
+    assert {k: before[k] for k in both} == {k: after[k] for k in both}
+
+
+async def test_stages_begin_when_the_plan_says(open_, scenario):
+    session = await open_(scenario, timed=True)
+    result = await _finish(session)
+    changes = [c for c in read_run(session.recorder.folder).changes if c.target]
+    assert [change.target for change in changes] == [4, 8]
+    assert changes[0].at_s == pytest.approx(0.0, abs=0.1)
+    assert changes[1].at_s == pytest.approx(0.8, abs=0.1)
+    assert result.complete
+    assert [level.users for level in result.levels] == [4, 8]
+
+
+async def test_a_session_by_hand_is_saved_as_stages_that_repeat_it(open_, scenario, tmp_path):
+    session = await open_(replace(scenario, load=Load()))
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 10)
+    await session.set_load(7)
+    await _until(lambda: session.view().snapshot.active == 7)
+    await session.set_load(2)
+    await _until(lambda: session.view().snapshot.active == 2)
+    saved = session.save("by hand", tmp_path / "saved.toml")
+    await session.close()
+    stages = load_scenario(saved.path).load.stages
+    changes = read_run(session.recorder.folder).changes
+    assert [(stage.to, stage.by) for stage in stages] == [(4, "hand"), (7, "hand"), (2, "hand")]
+    assert stages[0].hold_s == pytest.approx(changes[1].at_s - changes[0].at_s, abs=0.002)
+    assert saved.command == f"llmprobe run {tmp_path / 'saved.toml'}"
+
+
+async def test_a_stopped_session_drains_and_can_be_started_again(open_, scenario):
+    session = await open_(replace(scenario, load=Load()))
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 4)
+    await session.stop()
+    await _until(lambda: session.view().state is State.STOPPED)
+    assert session.view().snapshot.in_flight == 0
+    assert session.view().snapshot.cancelled == 0
+    before = session.view().snapshot.completed
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > before)
+
+
+async def test_stopping_now_cancels_what_is_in_flight(open_, scenario):
+    slow = replace(scenario, endpoint=Endpoint(url="sim:small-gpu"), load=Load())
+    session = await open_(slow)
+    await session.start()
+    await _until(lambda: session.view().snapshot.in_flight == 4)
+    await session.stop(now=True)
+    await _until(lambda: session.view().state is State.STOPPED)
+    assert session.view().snapshot.cancelled == 4
+
+
+async def test_a_cap_on_requests_holds_to_the_request_with_two_workers(open_, scenario):
+    session = await open_(
+        replace(scenario, stop=Stop(max_requests=23), load=Load(stages=(Stage(8, hold_s=60),))),
+        timed=True, guard=True, workers=2,
+    )  # fmt: skip
+    result = await _finish(session)
+    assert session.ending is not None
+    assert session.ending.reason is Reason.REQUESTS
+    assert result.totals.requests == 23
+    assert sorted(_prompts(session)) == list(range(23))
+
+
+async def test_a_cap_on_money_holds_with_every_stream_in_flight(open_, scenario):
+    cap = 0.002
+    session = await open_(
+        replace(
+            scenario, stop=Stop(max_usd=cap), prices=Prices(input=1.0, output=2.0),
+            load=Load(stages=(Stage(8, hold_s=60),)),
+        ),
+        timed=True, guard=True, workers=2,
+    )  # fmt: skip
+    result = await _finish(session)
+    assert result.verdict.exit_code == 4
+    assert 0.5 * cap < result.totals.usd <= cap
+
+
+async def test_a_capped_session_by_hand_goes_on_once_the_cap_is_raised(open_, scenario):
+    session = await open_(replace(scenario, stop=Stop(max_requests=5), load=Load()))
+    await session.start()
+    await _until(lambda: session.view().state is State.CAPPED)
+    assert "raise the cap" in session.view().note
+    await session.raise_caps(12, None)
+    await _until(lambda: session.view().snapshot.started == 12)
+
+
+async def test_a_killed_workers_users_are_taken_over_and_its_requests_booked_as_lost(open_, scenario):
+    session = await open_(replace(scenario, load=Load()), workers=2)
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 10)
+    os.kill(session.engine.pids[0], signal.SIGKILL)
+    await _until(lambda: session.view().snapshot.outcomes.get(Outcome.LOST, 0) > 0)
+    before = session.view().snapshot.completed
+    await _until(lambda: session.view().snapshot.completed > before + 20)
+    assert session.view().snapshot.active == 4
+    assert "killed by signal 9" in session.view().note
+
+
+async def test_a_run_whose_last_worker_dies_fails_with_a_sentence(open_, scenario):
+    session = await open_(scenario, timed=True)
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 3)
+    os.kill(session.engine.pids[0], signal.SIGKILL)
+    with anyio.fail_after(10):
+        await session.finished.wait()
+    result = await session.close()
+    assert result.verdict.exit_code == 6
+    assert "no other is left" in result.verdict.reasons[0]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is Linux's")
+async def test_a_full_disk_ends_the_run_and_loses_nothing(open_, scenario, tmp_path, monkeypatch):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "records.jsonl").symlink_to("/dev/full")
+    monkeypatch.setattr("llmprobe.session.opening.make_folder", lambda *_: folder)
+    monkeypatch.setattr("llmprobe.report.files.RECORDS", "none.jsonl")
+    session = await open_(scenario, timed=True)
+    result = await _finish(session)
+    assert result.verdict.exit_code == 6
+    assert "No space left on device" in result.verdict.reasons[0]
+    assert result.totals.requests == session.view().snapshot.started > 0
+
+
+async def test_watched_rows_and_the_log_bring_text(open_, scenario):
+    session = await open_(replace(scenario, load=Load()))
+    await session.watch(Watch(first_row=1, rows=2, follow=3, log=True))
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 4)
+    await _until(lambda: session.view().snapshot.followed is not None)
+    shot = session.view().snapshot
+    assert [row.user for row in shot.rows] == [1, 2]
+    assert shot.followed.user == 3
+    assert any(line.text for line in shot.log)
+
+
+async def test_a_test_request_is_answered_before_any_load_and_is_no_part_of_the_run(open_, scenario):
+    session = await open_(scenario)
+    reply = await session.test()
+    assert reply.record.outcome.completed
+    assert reply.text
+    assert session.view().state is State.IDLE
+    assert session.view().snapshot.started == 0
+
+
+async def test_nothing_is_left_behind_where_nothing_was_started(open_, scenario):
+    session = await open_(scenario)
+    pids = session.engine.pids
+    assert await session.close() is None
+    assert not session.recorder.folder.exists()
+    assert session.engine.pids == ()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_a_dead_endpoint_ends_a_run_that_nobody_watches(open_, scenario):
+    session = await open_(
+        replace(scenario, endpoint=Endpoint(url="http://127.0.0.1:9/v1", model="m")), timed=True, guard=True
+    )
+    result = await _finish(session)
+    assert result.verdict.exit_code == 3
+    assert "refuses connections" in result.verdict.reasons[0]
+
+
+async def test_another_corpus_than_the_recorded_one_is_refused(open_, scenario):
+    with pytest.raises(UsageError, match="sha256 differs"):
+        await open_(replace(scenario, prompts=replace(scenario.prompts, sha256="0" * 64)))
+
+
+async def test_an_open_load_starts_requests_at_its_rate_whatever_the_workers(open_, scenario):
+    rate = replace(scenario, load=Load(kind="rate", arrivals="constant", stages=(Stage(50, hold_s=1.2),)))
+    session = await open_(rate, timed=True, workers=2)
+    await _finish(session)
+    records = read_run(session.recorder.folder).records
+    due = sorted(record.scheduled_s for record in records)
+    assert due == pytest.approx([0.02 * (k + 1) for k in range(len(due))], abs=1e-3)
+    assert len(due) in {59, 60}
+
+
+def test_sessions_need_a_folder_they_can_write(tmp_path, scenario):
+    from llmprobe.session.opening import Options, open_session
+
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(LocalError, match="can't create the run folder"):
+        asyncio.run(open_session(scenario, Options(out=file / "below")))
