@@ -59,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = preset(args.preset)
     machine = _fixed(args, chosen.machine) if isinstance(chosen.machine, Fixed) else chosen.machine
     if not isinstance(machine, Fixed) and (args.ttft or args.itl or args.tokens):
-        raise UsageError(
-            "--ttft, --itl and --tokens belong to the preset fixed: llmprobe sim fixed --ttft 1s"
-        )
+        raise UsageError("--ttft, --itl and --tokens need the preset fixed: llmprobe sim fixed --ttft 1s")
     faults, key = _faults(args, chosen.faults), _key(args.api_key_env)
 
     import asyncio
