@@ -45,7 +45,7 @@ async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Endin
             asked.url,
             headers=asked.headers,
             content=asked.body,
-            extensions={"trace": flight.trace},
+            extensions={"trace": flight.trace, "sink": flight},
         )
         response = await transport.handle_async_request(request)
         try:
@@ -62,6 +62,10 @@ async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Endin
 async def _pump(response: httpx.Response, flight: Flight) -> None:
     """Feed the body. Pieces between which the loop doesn't turn came with one read, and share its time."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
+    if response.extensions.get("pushed"):
+        async for _ in response.stream:
+            pass  # only its end is to come: the transport feeds the flight itself
+        return
     loop = asyncio.get_running_loop()
     clock = flight.clock
     at_ns = 0

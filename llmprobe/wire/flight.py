@@ -86,7 +86,7 @@ class Flight:
             self._enter("waiting")
             if self._listener is not None:
                 self._listener.sent(self._sent_ns)
-        elif step == "receive_response_headers.complete":
+        elif step == "receive_response_headers.complete" and self._ack_ns is None:
             self._ack_ns = self.clock()
 
     def begin(self) -> None:
@@ -95,12 +95,12 @@ class Flight:
         self.begun_ns = self.clock()
         self._enter("connecting")
 
-    def answered(self, response: httpx.Response) -> None:
-        """Take status and headers."""
+    def answered(self, response: httpx.Response, at_ns: int | None = None) -> None:
+        """Take status and headers; told twice, the first time counts."""
         self.status = response.status_code
         self._headers = {name.lower(): value for name, value in response.headers.items()}
         if self._ack_ns is None:
-            self._ack_ns = self.clock()
+            self._ack_ns = self.clock() if at_ns is None else at_ns
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:
         """Take bytes of the body that came `at_ns`; feeds of one read share it."""

@@ -15,6 +15,7 @@ from llmprobe.core.errors import UsageError
 from llmprobe.core.scenario import Endpoint
 from llmprobe.core.target import is_loopback
 from llmprobe.wire.connection import parse_connection
+from llmprobe.wire.direct import DirectTransport
 
 
 def ssl_context(endpoint: Endpoint) -> ssl.SSLContext:
@@ -38,14 +39,23 @@ def user_transport(endpoint: Endpoint, url: str, context: ssl.SSLContext) -> htt
     except ValueError as error:
         raise UsageError(str(error)) from None
     proxy = _proxy(url)
+    if proxy is None:
+        return DirectTransport(context, policy.max_age_s)
+    return pooled_transport(policy.max_age_s, context, proxy)
+
+
+def pooled_transport(
+    max_age_s: float | None, context: ssl.SSLContext, proxy: str | None = None
+) -> httpx.AsyncBaseTransport:
+    """Httpx's own, for what the direct one can't do (proxies); its stamps are the loop's."""
 
     def build() -> httpx.AsyncBaseTransport:
-        keep = 0 if policy.max_age_s == 0 else 1
+        keep = 0 if max_age_s == 0 else 1
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=keep, keepalive_expiry=None)
         return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
 
     try:
-        return _AgingTransport(build, policy.max_age_s) if policy.max_age_s else build()
+        return _AgingTransport(build, max_age_s) if max_age_s else build()
     except (ValueError, ImportError) as error:
         raise UsageError(f"the proxy of this environment can't be used: {error}") from None
 

@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from llmprobe.core.request import Draw, Prompt
 from llmprobe.core.scenario import Endpoint, Timeouts
+from llmprobe.wire.connection import parse_connection
 from llmprobe.wire.dialects import dialect
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight
 from llmprobe.wire.reader import Listener
 from llmprobe.wire.reply import Reply, Tokenizer
-from llmprobe.wire.transport import ssl_context, user_transport
+from llmprobe.wire.transport import pooled_transport, ssl_context, user_transport
 
 TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
 
@@ -137,16 +138,20 @@ def flight_to() -> Callable[..., Flight]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(params=["direct", "pooled"])
 async def transports(
-    anyio_backend: str, serve: Serve
+    request: pytest.FixtureRequest, anyio_backend: str, serve: Serve
 ) -> AsyncIterator[Callable[..., httpx.AsyncBaseTransport]]:
-    """Open transports, closed at the end, before the servers, which wait for it."""
+    """Open transports of each kind, closed at the end, before the servers, which wait for it."""
     opened: list[httpx.AsyncBaseTransport] = []
 
     def make(url: str, endpoint: Endpoint | None = None) -> httpx.AsyncBaseTransport:
         endpoint = endpoint or Endpoint(url)
-        opened.append(user_transport(endpoint, url, ssl_context(endpoint)))
+        context = ssl_context(endpoint)
+        if request.param == "direct":
+            opened.append(user_transport(endpoint, url, context))
+        else:
+            opened.append(pooled_transport(parse_connection(endpoint.connection).max_age_s, context))
         return opened[-1]
 
     yield make

@@ -141,7 +141,8 @@ async def test_tokens_of_two_reads_have_two_stamps_and_a_pace(
         await writer.drain()
 
     reply = await ask(await serve(handle), listener=heard, gaps=True)
-    assert reply.stamps == {"loop": 2}
+    assert sum(reply.stamps.values()) == 2
+    assert "coalesced" not in reply.stamps
     assert (reply.output_tokens, reply.token_source, heard.texts) == (2, "estimate", 2)
     assert reply.itl_s == pytest.approx((reply.tpot_s,))
     assert reply.itl_s[0] > 0
@@ -446,7 +447,7 @@ async def test_a_cancelled_request_keeps_its_figures_and_closes_its_connection(
             tasks.cancel_scope.cancel()
         await left.wait()
     reply = flight.cancelled()
-    assert (reply.outcome, reply.text, reply.stamps) == (Outcome.CANCELLED, "Hel", {"loop": 1})
+    assert (reply.outcome, reply.text, sum(reply.stamps.values())) == (Outcome.CANCELLED, "Hel", 1)
     assert reply.ttft_s is not None
     assert reply.ttft_s <= reply.e2e_s
     assert reply.error is None

@@ -1,0 +1,153 @@
+"""The fast transport: one socket of our own for each virtual user, read in the loop's callback.
+
+httpx stays the seam (`AsyncBaseTransport`, Request, Response, its exceptions). Below it a non-blocking socket
+is read with the kernel's receive time, HTTP is framed by httptools, and the body is pushed into the request's
+`sink` from inside the callback: no task wakes for a token. TLS runs through memory, so all that is decrypted
+from one read shares its stamp.
+"""
+
+import asyncio
+import collections
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+
+from llmprobe.core.record import Stamp
+from llmprobe.wire.http1 import Answer, Http1Connection
+from llmprobe.wire.sink import Sink
+from llmprobe.wire.stream_socket import StreamSocket, open_tcp
+
+
+class DirectTransport(httpx.AsyncBaseTransport):
+    """One HTTP/1.1 connection to one server, opened with the first request, kept as the policy says.
+
+    `max_age_s` is None to keep it while it lives, 0 to open one for each request.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        max_age_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context = context
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._connection: Http1Connection | None = None
+        self._opened_s = 0.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, and return with the head; the body goes to the request's `sink`, or comes as a stream."""
+        trace = request.extensions.get("trace", _silent)
+        sink: Sink | None = request.extensions.get("sink")
+        body = _Stream()
+        content = await request.aread()
+        connection = await self._open(request.url, trace)
+        try:
+            await trace("http11.send_request_headers.started", {})
+            answer = connection.send(_head(request) + content, body if sink is None else sink, body)
+            body.attach(connection, answer)
+            response = await asyncio.shield(answer.head)
+        except BaseException:
+            connection.close()
+            raise
+        await trace("http11.receive_response_headers.complete", {})
+        response.extensions["pushed"] = sink is not None
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _open(self, url: httpx.URL, trace: "Trace") -> Http1Connection:
+        kept = self._connection
+        if kept is not None and kept.usable and not self._aged():
+            return kept
+        if kept is not None:
+            kept.close()
+        await trace("connection.connect_tcp.started", {})
+        self._connection = connection = Http1Connection()
+        try:
+            sock = await open_tcp(url.host, url.port or (443 if url.scheme == "https" else 80))
+            stream = StreamSocket(sock, connection)
+            await trace("connection.connect_tcp.complete", {})
+            try:
+                if url.scheme == "https":
+                    await stream.start_tls(self._context, url.host)
+                    await trace("connection.start_tls.complete", {})
+            except BaseException:
+                stream.close()
+                raise
+        except OSError as error:
+            raise httpx.ConnectError(str(error), request=None) from error
+        stream.listen()
+        connection.socket = stream
+        self._opened_s = self._clock()
+        return connection
+
+    def _aged(self) -> bool:
+        return self._max_age_s is not None and self._clock() - self._opened_s >= self._max_age_s
+
+
+Trace = Callable[[str, dict[str, object]], "asyncio.Future[None]"]
+
+
+async def _silent(name: str, info: dict[str, object]) -> None:
+    """Nobody takes the times."""
+
+
+_UNSENDABLE = re.compile(rb"[\r\n\0]")
+
+
+def _head(request: httpx.Request) -> bytes:
+    """The request line and headers; httpx has put Host and Content-Length among them."""
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)]
+    for name, value in request.headers.raw:
+        if _UNSENDABLE.search(name + value):
+            raise httpx.LocalProtocolError(f"header {name.decode(errors='replace')!r} holds a line break")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines) + b"\r\n"
+
+
+class _Stream(httpx.AsyncByteStream):
+    """The body for whoever pulls; with a sink of its own it is empty and only marks the end."""
+
+    def __init__(self) -> None:
+        self._pieces: collections.deque[bytes] = collections.deque()
+        self._some = asyncio.Event()
+        self._answer: Answer | None = None
+        self._connection: Http1Connection | None = None
+        self.sated = False
+
+    def attach(self, connection: Http1Connection, answer: Answer) -> None:
+        """The answer whose body this is."""
+        self._connection, self._answer = connection, answer
+        answer.end.add_done_callback(lambda _: self._some.set())
+
+    def answered(self, response: httpx.Response, at_ns: int) -> None:
+        """The head; the transport returns it."""
+
+    def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:  # noqa: ARG002 - a sink's signature
+        """A piece, kept until it is pulled."""
+        self._pieces.append(data)
+        self._some.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert self._answer is not None
+        while True:
+            while self._pieces:
+                yield self._pieces.popleft()
+            if self._answer.end.done():
+                self._answer.end.result()
+                return
+            self._some.clear()
+            await self._some.wait()
+
+    async def aclose(self) -> None:
+        """A body that is left before its end leaves a connection that nobody can use again."""
+        if self._answer is not None and self._connection is not None and not self._answer.end.done():
+            self._connection.close()

@@ -1,0 +1,146 @@
+"""HTTP/1.1 over a stream socket: one request and its answer at a time, framed by httptools.
+
+idle -> head awaited -> body -> idle | closed
+"""
+
+import asyncio
+
+import httptools
+import httpx
+
+from llmprobe.core.record import Stamp
+from llmprobe.wire.sink import Sink
+from llmprobe.wire.stream_socket import StreamSocket
+
+
+class Answer:
+    """What a request waits for: `head`, then `end`. Each raises `httpx.TransportError` when it can't come."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.head: asyncio.Future[httpx.Response] = loop.create_future()
+        self.end: asyncio.Future[None] = loop.create_future()
+        # Whoever waits may have left before it is told; that is no error of anybody's.
+        self.head.add_done_callback(_heard)
+        self.end.add_done_callback(_heard)
+
+
+class Http1Connection:
+    """Speaks to one server; `usable` tells whether another request may follow."""
+
+    def __init__(self) -> None:
+        self.socket: StreamSocket | None = None
+        self._sink: Sink | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._answer: Answer | None = None
+        self._stream: httpx.AsyncByteStream | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._framed = False
+        self._at_ns = 0
+        self._stamp: Stamp = "loop"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open and idle."""
+        return self.socket is not None and not self.socket.closed and self._answer is None
+
+    def send(self, request: bytes, sink: Sink, stream: httpx.AsyncByteStream) -> Answer:
+        """Send a request whole; what comes back goes to `sink`, and the response's body is `stream`."""
+        assert self.socket is not None
+        self._stream = stream
+        self._sink = sink
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer = answer = Answer()
+        self.socket.write(request)
+        return answer
+
+    def close(self) -> None:
+        """Close, whatever is under way."""
+        if self.socket is not None:
+            self.socket.close()
+        self._answer = self._sink = self._parser = None
+
+    # What the socket tells
+
+    def data(self, data: bytes | memoryview, at_ns: int, stamp: Stamp) -> None:
+        """Bytes of the answer; any that come unasked end the connection."""
+        if self._parser is None:
+            self.close()
+            return
+        self._at_ns, self._stamp = at_ns, stamp
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(httpx.RemoteProtocolError(f"{error}"))
+            return
+        if self._sink is not None and self._sink.sated:
+            self._finish(keep=False)
+
+    def lost(self, error: OSError | None) -> None:
+        """The connection is gone."""
+        if self._answer is None:
+            return
+        if error is not None:
+            trouble: httpx.TransportError = httpx.ReadError(str(error))
+            trouble.__cause__ = error
+            self._fail(trouble)
+        elif not self._answer.head.done():
+            self._fail(httpx.RemoteProtocolError("Server disconnected without sending a response."))
+        elif self._framed:
+            self._fail(httpx.RemoteProtocolError("peer closed the connection in the middle of the body"))
+        else:
+            self._finish(keep=False)
+
+    # What httptools tells
+
+    def on_message_begin(self) -> None:
+        """An answer begins."""
+        self._headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        assert self._parser is not None
+        status = self._parser.get_status_code()
+        if status < 200 or self._answer is None or self._sink is None:
+            return
+        names = {name.lower() for name, _ in self._headers}
+        self._framed = not names.isdisjoint((b"content-length", b"transfer-encoding"))
+        response = httpx.Response(status, headers=self._headers, stream=self._stream)
+        self._sink.answered(response, self._at_ns)
+        if not self._answer.head.done():
+            self._answer.head.set_result(response)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._sink is not None:
+            self._sink.feed(body, self._at_ns, self._stamp)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, unless it only was an interim one (1xx)."""
+        assert self._parser is not None
+        if self._parser.get_status_code() >= 200:
+            self._finish(keep=self._parser.should_keep_alive())
+
+    def _finish(self, *, keep: bool) -> None:
+        answer, self._answer, self._sink, self._parser = self._answer, None, None, None
+        if not keep and self.socket is not None:
+            self.socket.close()
+        if answer is not None and not answer.end.done():
+            answer.end.set_result(None)
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        answer = self._answer
+        self.close()
+        for future in (answer.head, answer.end) if answer is not None else ():
+            if not future.done():
+                future.set_exception(error)
+
+
+def _heard(future: "asyncio.Future[httpx.Response] | asyncio.Future[None]") -> None:
+    """Read the exception, so that the loop does not complain that nobody did."""
+    if not future.cancelled():
+        future.exception()
