@@ -57,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         # The reader of our output has left (`| head`); a second complaint at exit helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = exit_codes.PASSED
+    except Exception as error:  # the last resort: whatever it is, a person reads a sentence
+        if debug:
+            raise
+        print(f"llmprobe: internal error: {error!r}; --debug shows where", file=sys.stderr)
+        code = exit_codes.INTERNAL
     sys.exit(code)
 
 

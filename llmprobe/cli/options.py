@@ -73,9 +73,9 @@ def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     endpoint = _put(endpoint, model=args.model, dialect=args.dialect, api_key_env=args.api_key_env,
                     cacert=args.cacert, insecure=args.insecure or None)  # fmt: skip
     endpoint = replace(endpoint, headers=headers, body=body)
-    prompts = _put(scenario.prompts, corpus=args.corpus, max_tokens=args.max_tokens, cache=args.cache)
+    prompts = _put(scenario.prompts, max_tokens=args.max_tokens, cache=args.cache)
     if args.corpus:
-        prompts = replace(prompts, sha256=None)
+        prompts = replace(prompts, corpus=_corpus(args.corpus), sha256=None)
     load = _put(scenario.load, warmup_s=args.warmup, max_users=args.max_users)
     stop = _put(scenario.stop, duration_s=args.duration, max_requests=args.max_requests, max_usd=args.max_usd)
     wanted = args.rate if args.rate is not None else args.users
@@ -102,6 +102,11 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError(f"--header {text!r} is not a header; write it as 'X-Team: search'")
     return name.strip(), value.strip()
+
+
+def _corpus(name: str) -> str:
+    """A path on the command line starts from where the command was typed, not from the scenario."""
+    return str(Path(name).expanduser().absolute()) if "/" in name or Path(name).suffix else name
 
 
 def _body(text: str) -> dict[str, Any]:

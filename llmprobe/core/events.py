@@ -5,7 +5,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from llmprobe.core.histogram import Histogram
 from llmprobe.core.record import RequestRecord
@@ -80,6 +80,8 @@ class Interval(Struct, frozen=True, tag="interval"):
     """Of one core, by the worker process."""
     lag_s: float
     """The worst delay of the worker's own event loop."""
+    stamp_error: Histogram = field(default_factory=Histogram)
+    """Stamp minus the server's own time of the write, where it tells and both share a clock."""
 
 
 class Row(Struct, frozen=True):

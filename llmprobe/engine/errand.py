@@ -210,6 +210,10 @@ class Errand:
         """Some text came."""
         self._errands.outbox.text_chunks += 1
 
+    def stamp_error(self, seconds: float) -> None:
+        """The server told when it wrote."""
+        self._errands.outbox.stamp_error.add(seconds)
+
     def gap(self, seconds: float, times: int) -> None:
         """So long since the text before."""
         self._errands.outbox.itl.add(seconds, times)

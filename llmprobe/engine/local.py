@@ -228,12 +228,12 @@ class LocalEngine:
                 due = time.monotonic()
 
     def _tell_interval(self, lag_s: float) -> None:
-        text_chunks, itl = self._outbox.take_counters()
+        text_chunks, itl, stamp_error = self._outbox.take_counters()
         crew = self._crew
         self._outbox.put(
             Interval(
                 self.worker, self._clock.now_s(), text_chunks, itl, crew.active, crew.draining,
-                crew.in_flight, crew.backing_off, self._cpu.share(), max(0.0, lag_s),
+                crew.in_flight, crew.backing_off, self._cpu.share(), max(0.0, lag_s), stamp_error,
             )
         )  # fmt: skip
         self._tell_rows()

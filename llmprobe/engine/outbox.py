@@ -20,16 +20,17 @@ class Outbox:
         self._closed = False
         self.text_chunks = 0
         self.itl = Histogram()
+        self.stamp_error = Histogram()
 
     def put(self, event: Event) -> None:
         """Tell with the next batch."""
         self._events.append(event)
         self._some.set()
 
-    def take_counters(self) -> tuple[int, Histogram]:
-        """Text chunks and token gaps since the last call."""
-        taken = self.text_chunks, self.itl
-        self.text_chunks, self.itl = 0, Histogram()
+    def take_counters(self) -> tuple[int, Histogram, Histogram]:
+        """Text chunks, token gaps and stamp errors since the last call."""
+        taken = self.text_chunks, self.itl, self.stamp_error
+        self.text_chunks, self.itl, self.stamp_error = 0, Histogram(), Histogram()
         return taken
 
     def close(self) -> None:

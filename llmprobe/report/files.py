@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.histogram import Histogram
@@ -86,6 +86,8 @@ class Moment(Struct, frozen=True):
     """Of a core, by the busiest worker."""
     lag_s: float
     """The worst delay of a worker's own loop."""
+    stamp_error: Histogram = field(default_factory=Histogram)
+    """Against the times that a server on this machine tells."""
 
 
 class RunFiles(Struct, frozen=True):

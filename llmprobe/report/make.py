@@ -211,6 +211,7 @@ def _probe(run: RunFiles) -> Probe:
         cpu_share=share,
         workers=run.began.workers if run.began is not None else 1,
         stamps={kind: stamps[kind] for kind in ("kernel", "loop", "coalesced")},
+        stamp_error_s=_of_histogram(merged(moment.stamp_error for moment in run.series)),
     )
 
 

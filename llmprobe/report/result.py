@@ -102,6 +102,8 @@ class Probe(Struct, frozen=True):
     cpu_share: float | None
     workers: int
     stamps: dict[str, int]
+    stamp_error_s: Percentiles
+    """Stamp minus the server's time of the write; only a server on this machine that sends `created_ns`."""
 
 
 class Result(Struct, frozen=True):

@@ -109,7 +109,9 @@ def _rest_on(result: Result) -> str:
     source = result.totals.token_source or "none"
     share = "unknown" if probe.cpu_share is None else f"{probe.cpu_share:.0%} of a core"
     kinds = ", ".join(f"{n} {kind}" for kind, n in probe.stamps.items() if n) or "none"
-    return f"Tokens by {source}; stamps: {kinds}; probe: {share}, {probe.workers} worker(s)."
+    error = probe.stamp_error_s.p99
+    late = "" if error is None else f" (p99 {error * 1e6:.0f} us late)"
+    return f"Tokens by {source}; stamps: {kinds}{late}; probe: {share}, {probe.workers} worker(s)."
 
 
 def _s(seconds: float | None) -> str:

@@ -58,6 +58,7 @@ class Recorder:
         self._intervals: dict[int, Interval] = {}
         self._chunks = 0
         self._itl: list[Histogram] = []
+        self._stamp_errors: list[Histogram] = []
         self._target = 0.0
         self._second = 0
 
@@ -79,6 +80,7 @@ class Recorder:
                     self._intervals[event.worker] = event
                     self._chunks += event.text_chunks
                     self._itl.append(event.itl)
+                    self._stamp_errors.append(event.stamp_error)
                     if all(i.active + i.draining == 0 for i in self._intervals.values()):
                         self._history.quiet(event.at_s)
                     self._close_second(event.at_s)
@@ -175,8 +177,9 @@ class Recorder:
             backing_off=sum(interval.backing_off for interval in newest),
             cpu_share=max((interval.cpu_share for interval in newest), default=0.0),
             lag_s=max((interval.lag_s for interval in newest), default=0.0),
+            stamp_error=merged(self._stamp_errors),
         )
-        self._chunks, self._itl = 0, []
+        self._chunks, self._itl, self._stamp_errors = 0, [], []
         self._append(SERIES, moment)
 
     def _append(self, name: str, line: Line | Moment | RequestRecord) -> None:

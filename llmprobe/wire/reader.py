@@ -31,6 +31,9 @@ class Listener(Protocol):
     def text(self) -> None:
         """An event with text arrived, the first one included."""
 
+    def stamp_error(self, seconds: float) -> None:
+        """A server on this machine told when it wrote a text; so much later is its stamp."""
+
     def gap(self, seconds: float, times: int) -> None:
         """So many gaps of that length lay between events with text."""
 
@@ -175,6 +178,8 @@ class StreamReader:
                 self._listener.first_token(at_ns)
         if self._listener is not None:
             self._listener.text()
+            if delta.created_ns is not None:
+                self._listener.stamp_error((at_ns - delta.created_ns) / 1e9)
         self._keep(delta.reasoning + delta.text + delta.tool_text)
 
     def _close_arrival(self) -> None:

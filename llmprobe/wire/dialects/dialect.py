@@ -56,6 +56,8 @@ class Delta(Struct, frozen=True, gc=False):
     error: StreamFault | None = None
     done: bool = False
     """The dialect's terminator."""
+    created_ns: int | None = None
+    """CLOCK_MONOTONIC of a server on this machine at the write, where it tells."""
 
 
 class Asked(Struct, frozen=True):

@@ -1,0 +1,160 @@
+"""Commands as a person types them: what is printed where, and the exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_SMOKE = Path(__file__).parents[1] / "scenarios" / "smoke.toml"
+_PROMPT = '{"id": "a", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20}\n'
+
+
+@pytest.fixture
+def llmprobe(tmp_path):
+    """Run the command in an empty folder; stdout, stderr and exit code."""
+    (tmp_path / "one.jsonl").write_text(_PROMPT)
+
+    def run(*arguments: str, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "llmprobe", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+            stdin=subprocess.DEVNULL, **options,
+        )  # fmt: skip
+
+    run.folder = tmp_path
+    return run
+
+
+def _smoke(*options: str) -> list[str]:
+    return ["run", str(_SMOKE), "--corpus", "./one.jsonl", *options]
+
+
+def test_a_run_prints_its_verdict_and_leaves_a_whole_run_folder(llmprobe):
+    done = llmprobe(*_smoke("--out", "run"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("PASSED  smoke")
+    folder = llmprobe.folder / "run"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"scenario.toml", "records.jsonl", "series.jsonl", "events.jsonl", "result.json"}
+    result = json.loads((folder / "result.json").read_text())
+    assert [level["users"] for level in result["levels"]] == [4, 8]
+    assert result["totals"]["requests"] == len((folder / "records.jsonl").read_text().splitlines())
+
+
+def test_json_takes_stdout_for_itself_and_report_says_the_same(llmprobe):
+    done = llmprobe(*_smoke("--out", "run", "--json", "-", "--quiet"))
+    again = llmprobe("report", "run", "--json", "-")
+    assert json.loads(done.stdout) == json.loads(again.stdout)
+    assert done.stderr == ""
+
+
+def test_an_objective_that_fails_is_exit_code_1(llmprobe):
+    done = llmprobe(*_smoke("--slo", "p95 ttft < 1ms"))
+    assert done.returncode == 1
+    assert "p95 ttft" in done.stdout
+
+
+def test_too_little_data_is_no_verdict(llmprobe):
+    done = llmprobe(*_smoke("--max-requests", "9"))
+    assert done.returncode == 5
+    assert "too few" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "nowhere.toml"], 2, "nowhere.toml"),
+        (["run", str(_SMOKE), "http://127.0.0.1:9/v1"], 3, "refuses connections"),
+        (["run", str(_SMOKE), "ftp://x"], 2, "is not an URL"),
+        (["run", str(_SMOKE), "sim:nope"], 2, "there is small-gpu"),
+        (["run", str(_SMOKE), "--corpus", "./nope.jsonl"], 2, "no corpus file"),
+        (["run", str(_SMOKE), "--slo", "p95 ttft fast"], 2, "is not an objective"),
+        (["run", str(_SMOKE), "--header", "nonsense"], 2, "is not a header"),
+        (["run", str(_SMOKE), "https://example.invalid/v1", "--model", "m"], 2, "--yes to agree"),
+        (["report", "."], 2, "is not a run folder"),
+        (["sim"], 2, "needs a terminal"),
+        (["--duration", "5 parsecs"], 2, "is not a duration"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_and_its_exit_code(llmprobe, arguments, code, says):
+    if arguments == ["sim"]:
+        arguments = []
+    done = llmprobe(*arguments)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_that_was_asked_for_and_is_not_there_is_said_by_name(llmprobe):
+    done = llmprobe(
+        "run", str(_SMOKE), "http://127.0.0.1:9/v1", "--model", "m", "--api-key-env", "NO_SUCH_KEY"
+    )
+    assert done.returncode == 2
+    assert "$NO_SUCH_KEY is not set" in done.stderr
+
+
+def _start(llmprobe, *options: str) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "llmprobe", *_smoke("--out", "run", "--users", "8", "--duration", "60s", *options)],
+        cwd=llmprobe.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    records = llmprobe.folder / "run" / "records.jsonl"
+    deadline = time.monotonic() + 60
+    while not records.exists() or records.read_bytes().count(b"\n") < 10:
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_what_was_measured_is_there(llmprobe, number, code):
+    process = _start(llmprobe)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out.startswith("STOPPED  smoke")
+    result = json.loads((llmprobe.folder / "run" / "result.json").read_text())
+    assert result["complete"] is False
+    assert result["totals"]["completed"] >= 10
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="/proc is Linux's")
+def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
+    process = _start(llmprobe, "--workers", "2")
+    children = _children(process.pid)
+    assert len(children) == 3
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while any(_alive(child) for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    done = llmprobe("report", "run", "--json", "-")
+    result = json.loads(done.stdout)
+    assert result["complete"] is False
+    assert result["totals"]["completed"] >= 10
+    assert set(result["totals"]["outcomes"]) <= {"ok", "length", "cancelled"}
+
+
+def test_help_and_version_answer(llmprobe):
+    assert "llmprobe COMMAND" in llmprobe("--help").stdout
+    assert llmprobe("--version").stdout.startswith("llmprobe 0.")
+    for command in ("run", "check", "report", "sim"):
+        assert llmprobe(command, "--help").returncode == 0
