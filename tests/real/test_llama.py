@@ -52,7 +52,17 @@ def _tokens_generated(url: str) -> int:
 def _run(folder: Path, scenario: str, *options: str) -> dict:
     file = folder / "scenario.toml"
     file.write_text(scenario)
-    command = [sys.executable, "-m", "llmprobe", "run", str(file), "--out", str(folder / "run"), "--json", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "llmprobe",
+        "run",
+        str(file),
+        "--out",
+        str(folder / "run"),
+        "--json",
+        "-",
+    ]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
@@ -90,8 +100,6 @@ def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_pa
 
 def test_a_server_that_closes_after_each_stream_causes_no_false_error(llama, tmp_path):
     url = llama(2)
-    result = _run(
-        tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "60"
-    )
+    result = _run(tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "60")
     assert result["totals"]["outcomes"] == {"length": 60}
     assert result["verdict"]["exit_code"] == 0
