@@ -25,7 +25,7 @@ ReadRequest = Callable[[asyncio.StreamReader], Awaitable[bytes]]
 Transports = Callable[..., httpx.AsyncBaseTransport]
 FlightTo = Callable[..., Flight]
 CountConnections = Callable[..., Awaitable[tuple[str, list[int]]]]
-Then = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Then = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Transcripts = Callable[[str], Any]
 
 pytestmark = pytest.mark.anyio
@@ -75,35 +75,33 @@ class Heard:
 def answer(serve: Serve, read_request: ReadRequest) -> Answer:
     """Serve these bytes to each request, one connection each, and then do what `then` says."""
 
-    async def start(
-        *writes: bytes, then: Callable[[asyncio.StreamWriter], Awaitable[None]] | None = None
-    ) -> str:
+    async def start(*writes: bytes, then: Then | None = None) -> str:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await read_request(reader)
             for data in writes:
                 writer.write(data)
                 await writer.drain()
             if then is not None:
-                await then(writer)
+                await then(reader, writer)
 
         return await serve(handle)
 
     return start
 
 
-async def stay(writer: asyncio.StreamWriter) -> None:
+async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Hold the connection until the client leaves."""
-    await writer.wait_closed()
+    await reader.read()
 
 
-async def reset(writer: asyncio.StreamWriter) -> None:
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Close with an RST."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-def repeat(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
-    async def send(writer: asyncio.StreamWriter) -> None:
+def repeat(data: bytes) -> Then:
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not writer.is_closing():
             writer.write(data)
             await writer.drain()
@@ -276,7 +274,7 @@ async def test_a_reset_in_the_middle_is_a_truncated_stream(
         await read_request(reader)
         writer.write(HEAD + token("Hel"))
         await heard.first.wait()
-        await reset(writer)
+        await reset(reader, writer)
 
     reply = await ask(await serve(handle), listener=heard)
     assert (reply.outcome, reply.text, reply.output_tokens) == (Outcome.TRUNCATED, "Hel", 1)

@@ -31,7 +31,7 @@ def models(serve: Serve, read_request: ReadRequest, transports: Transports) -> M
             writer.write(answer)
             await writer.drain()
             if not answer:
-                await writer.wait_closed()
+                await reader.read()
 
         url = await serve(handle) + path
         headers = {"Authorization": "Bearer Zq7-my-own-key"}
