@@ -52,6 +52,9 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         corpus = _corpus(scenario, options.base)
         key = _key_name(scenario)
         url, model = await _reach(scenario, key, stack)
+        if not is_sim(scenario.endpoint.url):
+            # What the endpoint named first today it may not name tomorrow; a replay asks for the same.
+            scenario = replace(scenario, endpoint=replace(scenario.endpoint, model=model))
         worst_usd = _worst_usd(scenario, corpus)
         folder = make_folder(options.out, scenario.name, datetime.now(UTC).astimezone())
         recorder = Recorder(

@@ -1,0 +1,362 @@
+"""The screen as an application: opens the session, does to it what a person asks, and leaves nothing behind.
+
+However it ends (q, Ctrl+C, SIGTERM, a terminal that is gone, an error) `session.close` is awaited first.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.worker import Worker
+
+from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.scenario import Scenario
+from llmprobe.session.view import State, View
+from llmprobe.tui.feed import Feed, Opener, ProbeSession
+from llmprobe.tui.keys import KEYS, PANES
+from llmprobe.tui.layout import HEIGHTS, WIDTHS
+from llmprobe.tui.panes.streams import StreamsPane
+from llmprobe.tui.screens.probe import ProbeScreen
+from llmprobe.tui.theme import DEFAULT, load_themes
+from llmprobe.tui.widgets.ascii import wants_ascii
+from llmprobe.tui.widgets.ink import Ink
+from llmprobe.tui.widgets.slider import Slider
+
+INTERNAL = 70
+_OVER = (State.FAILED, State.CLOSED)
+
+
+class ProbeApp(App[int]):
+    """`run()` returns the exit code: 0, the one of the error that kept it from opening, or 128 + a signal."""
+
+    TITLE = "llmprobe"
+    CSS_PATH = "probe.tcss"
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    BINDINGS: ClassVar = [
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+q", "quit", show=False),
+        Binding("ctrl+z", "pause", show=False),
+    ]
+
+    def __init__(self, opener: Opener, scenario: Scenario, *, autostart: bool) -> None:
+        colour = "NO_COLOR" not in os.environ
+        self._own_themes = load_themes()
+        super().__init__(ansi_color=None if colour else True)
+        self.feed = Feed(scenario)
+        self._opener = opener
+        self._autostart = autostart
+        self._colour = colour
+        self._ascii = wants_ascii(os.environ)
+        self._put_themes()
+        self._ink: tuple[dict[str, str], Ink] | None = None
+        self._opening: Worker[None] | None = None
+        self._never_opened: int | None = 0
+        """The exit code while nothing was ever open; None from then on."""
+        self._agreed = False
+        self._leaving = False
+        self._sent: int | None = None
+        self._sending = False
+
+    # What widgets draw with
+
+    @property
+    def ink(self) -> Ink:
+        """The styles of the theme in force."""
+        if self._ink is None or self._ink[0] is not self.theme_variables:
+            ink = Ink.of(self.theme_variables, colour=self._colour, ascii_only=self._ascii)
+            self._ink = (self.theme_variables, ink)
+        return self._ink[1]
+
+    def _put_themes(self) -> None:
+        """Ours in place of Textual's, before its first frame."""
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in self._own_themes.values():
+            self.register_theme(theme)
+        self.set_reactive(App.theme, DEFAULT)
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own names too."""
+        return self._own_themes[DEFAULT].variables
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The one screen there is."""
+        return ProbeScreen(self.feed)
+
+    @property
+    def probe(self) -> ProbeScreen:
+        """That screen, whatever lies over it."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, ProbeScreen)
+        return screen
+
+    # Opening and leaving
+
+    def on_mount(self) -> None:
+        """Open what was asked for; be ready to be told to go."""
+        self.set_class(self._ascii, "-ascii")
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._told_to_go, number)
+        self.reopen(self.feed.scenario)
+
+    def reopen(self, scenario: Scenario) -> None:
+        """Close what is open, if anything, and open this."""
+        before, self._agreed = self.feed.session, False
+        self.feed.reopen(scenario)
+        self._opening = self.run_worker(self._open(before, scenario), exclusive=True, group="opening")
+
+    async def _open(self, before: ProbeSession | None, scenario: Scenario) -> None:
+        self.probe.streams.forget()
+        try:
+            if before is not None:
+                await before.close()
+            session = await self._opener(scenario)
+        except LlmprobeError as error:
+            self.feed.opened(None, error.message)
+            if self._never_opened is not None:
+                self._never_opened = error.exit_code
+        else:
+            self.feed.opened(session)
+            self._never_opened = None
+            if self._autostart and session.consent() is None:
+                await self._guarded(session.start())
+            self._autostart = False
+        self.probe.poll()
+
+    def leave(self, code: int) -> None:
+        """Finish the run folder, end all processes, go."""
+        if not self._leaving:
+            self._leaving = True
+            self.probe.banner.flash("·", "finishing the run folder and ending all processes …")
+            self.run_worker(self._leave(code), group="leaving")
+
+    async def _leave(self, code: int) -> None:
+        if self._opening is not None and self.feed.opening:
+            self._opening.cancel()
+        message: str | None = None
+        try:
+            await self._close()
+        except LlmprobeError as error:
+            code, message = code or error.exit_code, error.message
+        self.exit(code, message=message)
+
+    async def _close(self) -> None:
+        session, self.feed.session = self.feed.session, None
+        if session is not None:
+            await session.close()
+
+    def _told_to_go(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP:
+            _let_go_of_terminal()
+        self.leave(128 + number)
+
+    async def run_async(self, *args: Any, **options: Any) -> int | None:
+        """As Textual's, but a session is closed whatever happened, and a crash has an exit code."""
+        try:
+            code = await super().run_async(*args, **options)
+        finally:
+            await self._close()
+        return INTERNAL if code is None and self.return_code else code
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C: no question; nothing measured is lost."""
+        self.leave(128 + signal.SIGINT)
+
+    async def action_quit(self) -> None:
+        """q: asks while requests are in flight."""
+        from llmprobe.tui.screens.ask import AskScreen
+
+        view = self._view()
+        code = self._never_opened or 0
+        if view is None or view.state in {State.IDLE, State.STOPPED, *_OVER}:
+            self.leave(code)
+            return
+        question = (
+            f"Stop now and quit? {view.snapshot.in_flight} requests in flight are cancelled; "
+            f"what was measured stays in {view.folder}"
+        )
+        self._ask(AskScreen("Quit", question, yes="stop and quit", again="q"), lambda: self.leave(code))
+
+    async def action_pause(self) -> None:
+        """Ctrl+Z: the load stops before the screen is out of sight."""
+        if (session := self.feed.session) is not None:
+            await self._guarded(session.stop())
+        self.action_suspend_process()
+        self.probe.banner.flash("·", "the load was stopped before the screen was suspended; space goes on")
+
+    # What a person does to the session
+
+    def _view(self) -> View | None:
+        return self.feed.session.view() if self.feed.session is not None else None
+
+    def _act(self, doing: Awaitable[object]) -> None:
+        """Do it beside the screen, and show the result at once."""
+        self.run_worker(self._guarded(doing))
+
+    async def _guarded(self, doing: Awaitable[object]) -> None:
+        try:
+            await doing
+        except LlmprobeError as error:
+            self.probe.banner.flash("✖", error.message)
+        self.probe.poll()
+
+    def _ask(self, question: Screen[bool], then: Callable[[], object]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self.push_screen(question, answered)
+
+    async def action_start_stop(self) -> None:
+        """Space: what it does depends on where the session is."""
+        session, view = self.feed.session, self._view()
+        if session is None or view is None:
+            return
+        match view.state:
+            case State.IDLE | State.STOPPED:
+                self._start(session)
+            case State.RUNNING:
+                self._act(session.stop())
+            case State.STOPPING:
+                self._act(session.stop(now=True))
+            case State.CAPPED:
+                self._raise_cap(session, view)
+            case _:
+                pass
+
+    def _start(self, session: ProbeSession) -> None:
+        from llmprobe.tui.screens.ask import AskScreen
+
+        asked = None if self._agreed else session.consent()
+
+        def begin() -> None:
+            self._agreed = True
+            self._act(session.start())
+
+        if asked is None:
+            begin()
+        else:
+            self._ask(AskScreen("Before anything is sent", asked, yes="start"), begin)
+
+    def _raise_cap(self, session: ProbeSession, view: View) -> None:
+        from llmprobe.tui.screens.ask import AskScreen
+
+        requests, usd = view.max_requests, view.max_usd
+        if requests is not None and view.spent_requests >= requests:
+            said, requests = f"{requests} requests were sent. Raise the cap to {requests * 2}?", requests * 2
+        elif usd is not None:
+            said, usd = f"${usd:g} are spent or reserved. Raise the cap to ${usd * 2:g}?", usd * 2
+        else:
+            return
+        self._ask(
+            AskScreen("Raise the cap", said, yes="raise"),
+            lambda: self._act(session.raise_caps(requests, usd)),
+        )
+
+    @on(Slider.Moved)
+    def load_moved(self, event: Slider.Moved) -> None:
+        """The hand is live: the newest load is sent, those it overtook are not."""
+        self.feed.hand(event.value)
+        if not self._sending:
+            self._sending = True
+            self.run_worker(self._send_load())
+
+    async def _send_load(self) -> None:
+        try:
+            sent = None
+            while (session := self.feed.session) is not None and sent != self.feed.users:
+                sent = self.feed.users
+                await self._guarded(session.set_load(sent))
+        finally:
+            self._sending = False
+
+    @on(Slider.EndAsked)
+    def end_asked(self, event: Slider.EndAsked) -> None:
+        """The whole of the slider is worth a question."""
+        from llmprobe.tui.screens.ask import AskScreen
+
+        slider = self.probe.load.slider
+        question = f"Go from {slider.value} to {event.value} users at once?"
+        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, event.value))
+
+    @on(StreamsPane.Watching)
+    def rows_in_sight(self, event: StreamsPane.Watching) -> None:
+        """Only what is looked at travels."""
+        if self.feed.session is not None:
+            self._act(self.feed.session.watch(event.watch))
+
+    def action_save(self) -> None:
+        """s: as a scenario."""
+        from llmprobe.tui.screens.save import SaveScreen
+
+        if (session := self.feed.session) is not None:
+            self.push_screen(SaveScreen(self.feed.scenario.name, session.save))
+
+    def action_test(self) -> None:
+        """t: one request outside the run."""
+        from llmprobe.tui.screens.reply import ReplyScreen
+
+        if (session := self.feed.session) is not None:
+            self.push_screen(ReplyScreen(session.test(), session.view().url))
+
+    def action_endpoint(self) -> None:
+        """e: another endpoint, model, key name or output limit."""
+        from llmprobe.tui.screens.endpoint import EndpointScreen
+
+        def opened(scenario: Scenario | None) -> None:
+            if scenario is not None and (scenario != self.feed.scenario or self.feed.session is None):
+                self.reopen(scenario)
+
+        view = self._view()
+        running = view is not None and view.elapsed_s > 0
+        self.push_screen(EndpointScreen(self.feed.scenario, running=running), opened)
+
+    def action_mark(self) -> None:
+        """m: a note beside the figures."""
+        from llmprobe.tui.screens.mark import MarkScreen
+
+        def noted(text: str | None) -> None:
+            session = self.feed.session
+            if text and session is not None:
+                with contextlib.suppress(LlmprobeError):
+                    session.mark(text)
+                    self.feed.note("·", f"mark: {text}")
+                self.probe.poll()
+
+        if self.feed.session is not None:
+            self.push_screen(MarkScreen(), noted)
+
+    def action_help(self) -> None:
+        """?: keys and terms."""
+        from llmprobe.tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action, and the themes, for the palette."""
+        for key in (*KEYS, *PANES):
+            yield SystemCommand(key.says, f"key: {key.shown}", partial(self.run_action, key.call, screen))
+        for name in self.available_themes:
+            yield SystemCommand(
+                f"Theme: {name}", "colours of the screen", partial(setattr, self, "theme", name)
+            )
+
+
+def _let_go_of_terminal() -> None:
+    """It is gone: what is still drawn must not fail or wait for it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(null, stream)
+    os.close(null)

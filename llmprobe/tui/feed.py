@@ -1,0 +1,145 @@
+"""What the screen knows of a session: the newest view, what the hand wants, and what happened.
+
+The screen asks `look` a few times a second and keeps only the newest answer.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from llmprobe.core.engine import TestReply, Watch
+from llmprobe.core.scenario import Scenario
+from llmprobe.session.recorder import Saved
+from llmprobe.session.view import State, View
+from llmprobe.tui.chronicle import LONGEST, Happening, happenings
+
+POLL_EVERY_S = 0.25
+FIRST_USERS = 4
+_HAND_LOOKS = 4
+"""So many looks after a hand's move, the load must have arrived."""
+
+
+class ProbeSession(Protocol):
+    """What the screen asks of `llmprobe.session.session.Session`."""
+
+    def view(self) -> View:
+        """Everything to show, as of now."""
+
+    async def start(self) -> None:
+        """Begin, or go on after a stop."""
+
+    async def stop(self, *, now: bool = False) -> None:
+        """Start nothing more; `now` cancels what is in flight."""
+
+    async def set_load(self, users: int, /) -> None:
+        """The hand on the slider."""
+
+    async def watch(self, watch: Watch) -> None:
+        """Which rows the view holds."""
+
+    async def test(self) -> TestReply:
+        """One request outside the run."""
+
+    def mark(self, text: str) -> None:
+        """Write a note beside the figures of this moment."""
+
+    def save(self, name: str, path: Path | None = None) -> Saved:
+        """Write the scenario that repeats this session."""
+
+    async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
+        """Let a capped run go on."""
+
+    def consent(self) -> str | None:
+        """What to agree to before the first start."""
+
+    async def close(self) -> object:
+        """End all processes and finish the run folder."""
+
+
+Opener = Callable[[Scenario], Awaitable[ProbeSession]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look: everything the panes draw."""
+
+    scenario: Scenario
+    view: View | None
+    """None while nothing is open."""
+    opening: bool
+    trouble: str | None
+    """Why nothing is open, or what a person's last act ran into."""
+    users: int
+    """What the hand wants."""
+    by: str
+    """Who set the load: `by hand`, `by plan`, or nobody yet."""
+    draining_of: int
+    """Requests in flight when the stop began."""
+    events: tuple[Happening, ...]
+    """Newest last."""
+
+
+class Feed:
+    """Folds views into sights."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.session: ProbeSession | None = None
+        self.opening = False
+        self.trouble: str | None = None
+        self.users = first_users(scenario)
+        self._by_hand = False
+        self._hand_rests = 0
+        self._view: View | None = None
+        self._draining_of = 0
+        self._events: deque[Happening] = deque(maxlen=LONGEST)
+
+    def reopen(self, scenario: Scenario) -> None:
+        """Forget the session of before: another one is being opened."""
+        if scenario.load != self.scenario.load:
+            self.users = first_users(scenario)
+        self.scenario, self.session, self._view = scenario, None, None
+        self.opening, self.trouble, self._by_hand = True, None, False
+        self._events.clear()
+
+    def opened(self, session: ProbeSession | None, trouble: str | None = None) -> None:
+        """The session is there, or why it isn't."""
+        self.session, self.opening, self.trouble = session, False, trouble
+
+    def hand(self, users: int) -> None:
+        """A person moved the load."""
+        self.users, self._by_hand, self._hand_rests = users, True, _HAND_LOOKS
+
+    def note(self, glyph: str, text: str) -> None:
+        """A person's own act, for the events."""
+        self._events.append(Happening(self._view.elapsed_s if self._view else 0.0, glyph, text))
+
+    def look(self) -> Sight:
+        """The newest sight. Just after a hand moved, what it wants is not overruled by the load in force."""
+        self._hand_rests = max(0, self._hand_rests - 1)
+        if self.session is not None:
+            view = self.session.view()
+            self._events.extend(happenings(self._view, view))
+            before = self._view.state if self._view is not None else State.IDLE
+            if view.state is State.STOPPING and before is not State.STOPPING:
+                self._draining_of = view.snapshot.in_flight
+            if not self._hand_rests and view.state is State.RUNNING and view.snapshot.target >= 1:
+                self.users = round(view.snapshot.target)
+            self._view, self.scenario = view, view.scenario
+        return Sight(
+            scenario=self.scenario, view=self._view, opening=self.opening, trouble=self.trouble,
+            users=self.users, by=self._by(), draining_of=self._draining_of, events=tuple(self._events),
+        )  # fmt: skip
+
+    def _by(self) -> str:
+        if self._by_hand:
+            return "by hand"
+        return "by plan" if len(self.scenario.load.stages) > 1 else ""
+
+
+def first_users(scenario: Scenario) -> int:
+    """The load that a run begins with."""
+    stages = scenario.load.stages
+    return max(1, round(stages[0].to)) if stages else FIRST_USERS

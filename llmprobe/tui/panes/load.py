@@ -1,0 +1,97 @@
+"""The one live control: the slider, the numbers of users that must not be confused, and the goals."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from llmprobe.tui.feed import Sight
+from llmprobe.tui.goals import goals
+from llmprobe.tui.widgets.drawn import Drawn
+from llmprobe.tui.widgets.ink import Ink
+from llmprobe.tui.widgets.slider import Slider
+from llmprobe.tui.widgets.spans import Line, Span, width_of
+from llmprobe.tui.widgets.sparks import Ceiling, spark_lines
+from llmprobe.tui.wording import NONE_YET, per_second
+
+
+class LoadPane(Vertical):
+    """Slider above, numbers below."""
+
+    def __init__(self, users: int, maximum: int, ident: str | None = None) -> None:
+        super().__init__(id=ident)
+        self.slider = Slider(users, maximum, ident="slider")
+        self.numbers = LoadNumbers("numbers")
+
+    def compose(self) -> ComposeResult:
+        """The two parts."""
+        yield self.slider
+        yield self.numbers
+
+    def show(self, sight: Sight) -> None:
+        """Take a new sight."""
+        load = sight.scenario.load
+        unit = "req/s" if load.kind == "rate" else "user" if sight.users == 1 else "users"
+        self.slider.show(sight.users, load.max_users, by=sight.by, unit=unit)
+        self.numbers.show(sight)
+
+
+class LoadNumbers(Drawn):
+    """Active, draining and in flight apart; requests per second; goals. With room, the users over time."""
+
+    sight: Sight | None = None
+
+    def __init__(self, ident: str | None = None) -> None:
+        super().__init__(ident)
+        self._ceiling = Ceiling()
+
+    def show(self, sight: Sight) -> None:
+        """Take a new sight."""
+        self.sight = sight
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Numbers, then bars of users where there are more lines."""
+        if self.sight is None:
+            return []
+        ink = self.ink
+        left = _numbers(self.sight, ink)
+        lines: list[Line] = [[*left, *_goals(self.sight, width - width_of(left), ink)]]
+        if height > 2 and self.sight.view is not None:
+            values = [second.users for second in self.sight.view.snapshot.seconds]
+            ceiling = self._ceiling.settle(values)
+            lines.append([(f"users over time, full height {ceiling:.0f}", ink.dim)])
+            lines += spark_lines(values, width, height - 2, ceiling, style=ink.accent, zero=ink.faint)
+        return lines
+
+
+def _numbers(sight: Sight, ink: Ink) -> list[Span]:
+    """Four numbers, never one."""
+    if sight.view is None:
+        return []
+    snapshot = sight.view.snapshot
+    rate = NONE_YET if snapshot.requests_per_s is None else per_second(snapshot.requests_per_s)
+    line: list[Span] = []
+    for label, number, calm in (
+        ("active", snapshot.active, True),
+        ("draining", snapshot.draining, not snapshot.draining),
+        ("in flight", snapshot.in_flight, True),
+    ):
+        line += [(f"{label} ", ink.dim), (f"{number}", ink.text if calm else ink.warn), (" · ", ink.faint)]
+    return [*line, (rate, ink.text), (" req/s", ink.dim)]
+
+
+def _goals(sight: Sight, width: int, ink: Ink) -> list[Span]:
+    """The objectives that fit, each with what the last seconds say of it; one that is missed comes first."""
+    if sight.view is None:
+        return []
+    line: list[Span] = [(" · ", ink.faint), ("goal ", ink.dim)]
+    for goal in sorted(goals(sight.view), key=lambda goal: goal.met is not False):
+        glyph, style = goal.look(ink)
+        said: list[Span] = [
+            (f"{glyph} ", style),
+            (f"{goal.slo}  ", ink.dim if goal.met is not False else ink.bad),
+        ]
+        if width_of([*line, *said]) <= width + 2:
+            line += said
+    return line if len(line) > 2 else []

@@ -1,0 +1,31 @@
+"""What each drawn glyph becomes on a terminal that has ASCII only: one cell for one cell."""
+
+import locale
+from collections.abc import Mapping
+
+_GLYPHS = {
+    "▶": ">", "■": "#", "◌": "~", "✖": "x", "✓": "+", "↯": "!", "▸": ">", "▲": "^", "↺": "@", "·": "-",
+    "●": "o", "○": ".", "◇": "v", "━": "=", "─": "-", "┈": "-", "┊": ":", "│": "|", "▏": "|", "…": "~",
+    "÷": "/", "\N{MULTIPLICATION SIGN}": "x", "←": "<", "→": ">", "↑": "^", "↓": "v", "≤": "<", "≥": ">", "\N{EN DASH}": "-", "—": "-",
+    "▁": "_", "▂": "_", "▃": "-", "▄": "-", "▅": "=", "▆": "=", "▇": "#", "█": "#", "░": ".", "⏎": "<",
+}  # fmt: skip
+_DENSITY = " ..::*##@"
+
+
+class AsciiTable:
+    """For `str.translate`: the glyphs above, braille by its density, `?` for all other characters."""
+
+    def __getitem__(self, code: int) -> str:
+        """What to write for a character."""
+        if code < 0x80:
+            return chr(code)
+        if 0x2800 <= code <= 0x28FF:
+            return _DENSITY[(code - 0x2800).bit_count()]
+        return _GLYPHS.get(chr(code), "?")
+
+
+def wants_ascii(environ: Mapping[str, str]) -> bool:
+    """Whether LLMPROBE_ASCII or the locale's encoding rules out more than ASCII."""
+    if environ.get("LLMPROBE_ASCII", "") not in {"", "0"}:
+        return True
+    return locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") != "utf8"

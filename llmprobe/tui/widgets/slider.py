@@ -1,0 +1,216 @@
+"""The hand on the load: a slider on a logarithmic scale.
+
+A stray scroll must not send load, so the wheel does nothing here. `Moved` is posted for a person's acts only:
+a plan that changes the load sets `value` and hears no echo.
+"""
+
+import math
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+from textual.timer import Timer
+
+from llmprobe.tui.widgets.drawn import Drawn
+from llmprobe.tui.widgets.spans import Line, Span, spread, width_of
+
+DRAG_EVERY_S = 0.1
+"""A drag changes the load at most this often."""
+_LONGEST_NUMBER = 6
+
+
+def cell_of(value: float, maximum: int, cells: int) -> int:
+    """Where on a track of `cells` a value from 1 to `maximum` lies."""
+    if maximum <= 1 or cells <= 1:
+        return 0
+    share = math.log(min(max(value, 1), maximum)) / math.log(maximum)
+    return round(share * (cells - 1))
+
+
+def value_at(cell: int, maximum: int, cells: int) -> int:
+    """The value whose place is `cell`; the ends are exact."""
+    if maximum <= 1 or cells <= 1:
+        return 1
+    share = min(max(cell / (cells - 1), 0.0), 1.0)
+    value: float = maximum**share
+    return round(value)
+
+
+class Slider(Drawn, can_focus=True):
+    """Shows `value` between 1 and `maximum`, a ghost mark, and a number while it is typed."""
+
+    class Moved(Message):
+        """A person chose another value."""
+
+        def __init__(self, value: int) -> None:
+            super().__init__()
+            self.value = value
+
+    class EndAsked(Message):
+        """A person wants the maximum; it is worth a question first."""
+
+        def __init__(self, value: int) -> None:
+            super().__init__()
+            self.value = value
+
+    def __init__(self, value: int, maximum: int, *, ident: str | None = None) -> None:
+        super().__init__(ident)
+        self.value = value
+        self.maximum = maximum
+        self.ghost: int | None = None
+        """Where something else would put the load."""
+        self.unit = "users"
+        self.by = ""
+        """Who moved it last, shown behind the number."""
+        self._typed = ""
+        self._resting: Timer | None = None
+        self._owed = False
+
+    def show(self, value: int, maximum: int, *, by: str, unit: str = "users") -> None:
+        """Put the mark where the load is; tells nobody."""
+        if self._resting is None:
+            self.value = value
+        self.maximum, self.by, self.unit = maximum, by, unit
+        self.redraw()
+
+    def step(self, by: int) -> None:
+        """One up or down."""
+        self.go(self.value + by)
+
+    def double(self) -> None:
+        """Twice as much."""
+        self.go(self.value * 2)
+
+    def halve(self) -> None:
+        """Half as much."""
+        self.go(self.value // 2)
+
+    def go(self, value: int) -> None:
+        """To a value, within the ends."""
+        bounded = min(max(value, 1), self.maximum)
+        if bounded != self.value:
+            self.value = bounded
+            self.redraw()
+            self.post_message(self.Moved(bounded))
+
+    def ask_end(self) -> None:
+        """To the maximum, once it is confirmed."""
+        if self.value != self.maximum:
+            self.post_message(self.EndAsked(self.maximum))
+
+    # Typing a number
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Digits are mine, and what edits them."""
+        editing = bool(self._typed) and key in {"enter", "escape", "backspace"}
+        return editing or (character is not None and character.isascii() and character.isdigit())
+
+    def on_key(self, event: events.Key) -> None:
+        """Collect a number; Enter sends it."""
+        if not self.check_consume_key(event.key, event.character):
+            return
+        event.stop()
+        match event.key:
+            case "enter":
+                typed, self._typed = int(self._typed), ""
+                self.go(typed)
+            case "escape":
+                self._typed = ""
+            case "backspace":
+                self._typed = self._typed[:-1]
+            case _:
+                self._typed = (self._typed + (event.character or ""))[:_LONGEST_NUMBER]
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """A number half typed is dropped."""
+        self._typed = ""
+        self.redraw()
+
+    # The mouse
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Jump to the place, and follow from there."""
+        event.stop()
+        self.capture_mouse()
+        self._drag_to(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Follow while the button is down."""
+        if self.app.mouse_captured is self:
+            self._drag_to(event.x)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go; where it stands counts."""
+        event.stop()
+        self.release_mouse()
+        if self._resting is not None:
+            self._resting.stop()
+            self._rested()
+
+    def _drag_to(self, cell: int) -> None:
+        value = value_at(cell, self.maximum, self._track_cells())
+        if value == self.value:
+            return
+        self.value = value
+        self.redraw()
+        if self._resting is None:
+            self.post_message(self.Moved(value))
+            self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
+        else:
+            self._owed = True
+
+    def _rested(self) -> None:
+        """The pause since the last change is over: tell where it stands by now."""
+        self._resting = None
+        if self._owed:
+            self._owed = False
+            self.post_message(self.Moved(self.value))
+            if self.app.mouse_captured is self:
+                self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
+
+    # Drawing
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - it is one line
+        """Track, end of the scale, number."""
+        ink = self.ink
+        right = self._right(width)
+        cells = max(1, width - width_of(right))
+        knob = cell_of(self.value, self.maximum, cells)
+        track: list[Span] = [
+            ("━" * knob, ink.accent), ("●", ink.strong), ("─" * (cells - knob - 1), ink.faint)
+        ]  # fmt: skip
+        if self.ghost is not None and (ghost := cell_of(self.ghost, self.maximum, cells)) != knob:
+            track = _with_mark(track, ghost, ("◇", ink.dim))
+        return [
+            spread(track, right, width, ink.text)
+            if width_of(track) + width_of(right) < width
+            else [*track, *right]
+        ]
+
+    def _right(self, width: int) -> list[Span]:
+        """End of the scale and number, in cells that don't move while the value does."""
+        ink = self.ink
+        digits = len(str(self.maximum))
+        end: list[Span] = [(f" {self.maximum}", ink.faint)] if width >= 40 else []
+        if self._typed:
+            return [*end, (f"  {self._typed:>{digits}}▏", ink.accent), ("Enter ", ink.dim)]
+        by = f"  {self.by}" if self.by and width >= 56 else ""
+        return [*end, (f"  {self.value:>{digits}}", ink.strong), (f" {self.unit}{by}", ink.dim)]
+
+    def _track_cells(self) -> int:
+        return max(1, self.size.width - width_of(self._right(self.size.width)))
+
+
+def _with_mark(track: Line, cell: int, mark: Span) -> list[Span]:
+    """`track` with one cell replaced."""
+    marked: list[Span] = []
+    at = 0
+    for text, style in track:
+        if at <= cell < at + len(text):
+            place = cell - at
+            marked += [(text[:place], style), mark, (text[place + 1 :], style)]
+        else:
+            marked.append((text, style))
+        at += len(text)
+    return marked
