@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from llmprobe.core.errors import UsageError
@@ -16,6 +17,7 @@ from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 
 def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +94,7 @@ def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
 _UNTIL_STOPPED_S = 86_400.0
 
 
-def _put(struct: T, **values: Any) -> T:
+def _put(struct: S, **values: Any) -> S:
     """Replace only what was given."""
     return replace(struct, **{key: value for key, value in values.items() if value is not None})
 

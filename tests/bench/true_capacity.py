@@ -22,7 +22,7 @@ from llmprobe.corpus.reader import find_corpus, load_corpus
 from llmprobe.corpus.sampler import Sampler
 from llmprobe.corpus.tokens import estimate_tokens
 from llmprobe.engine.backoff import backoff_s
-from llmprobe.sim.faults import Faults
+from llmprobe.sim.faults import AT_ONCE, Faults
 from llmprobe.sim.model import Accepted, Config, Model
 from llmprobe.sim.presets import PRESETS, Preset
 from llmprobe.wire.dialects import dialect
@@ -117,7 +117,7 @@ class _Run:
         number, self._sent = self._sent, self._sent + 1
         asked = next(self._prompts)
         fault = self._faults.of(number)
-        if fault is not None and fault.startswith("fail_"):
+        if fault in AT_ONCE:
             self._fail(user, at_s, at_s, None)
             return
         answer = self._model.arrive(at_s, asked.prompt_tokens, asked.max_tokens)

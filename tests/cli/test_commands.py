@@ -1,7 +1,6 @@
 """Commands as a person types them: what is printed where, and the exit code."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,20 +13,25 @@ _SMOKE = Path(__file__).parents[1] / "scenarios" / "smoke.toml"
 _PROMPT = '{"id": "a", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20}\n'
 
 
-@pytest.fixture
-def llmprobe(tmp_path):
-    """Run the command in an empty folder; stdout, stderr and exit code."""
-    (tmp_path / "one.jsonl").write_text(_PROMPT)
+class Command:
+    """The command in an empty folder."""
 
-    def run(*arguments: str, **options):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "one.jsonl").write_text(_PROMPT)
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "llmprobe", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-            stdin=subprocess.DEVNULL, **options,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=120,
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    run.folder = tmp_path
-    return run
+
+@pytest.fixture
+def llmprobe(tmp_path: Path) -> Command:
+    """Run a command; stdout, stderr and exit code come back."""
+    return Command(tmp_path)
 
 
 def _smoke(*options: str) -> list[str]:
@@ -98,10 +102,11 @@ def test_a_key_that_was_asked_for_and_is_not_there_is_said_by_name(llmprobe):
     assert "$NO_SUCH_KEY is not set" in done.stderr
 
 
-def _start(llmprobe, *options: str) -> subprocess.Popen:
+def _start(llmprobe: Command, *options: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "llmprobe", *_smoke("--out", "run", "--users", "8", "--duration", "60s", *options)],
-        cwd=llmprobe.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        [sys.executable, "-m", "llmprobe", *_smoke("--out", "run", "-u", "8", "-d", "60s", *options)],
+        cwd=llmprobe.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     records = llmprobe.folder / "run" / "records.jsonl"
     deadline = time.monotonic() + 60
@@ -135,7 +140,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="/proc is Linux's")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="/proc is Linux's")
 def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
     process = _start(llmprobe, "--workers", "2")
     children = _children(process.pid)

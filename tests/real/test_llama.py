@@ -65,7 +65,8 @@ def _run(folder: Path, scenario: str, *options: str) -> dict:
     ]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    result: dict = json.loads(done.stdout)
+    return result
 
 
 def _scenario(url: str, stages: str, *, max_tokens: int) -> str:

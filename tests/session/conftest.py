@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ async def open_(tmp_path: Path) -> AsyncIterator[Opener]:
     count = 0
     async with AsyncExitStack() as stack:
 
-        async def opener(scenario: Scenario, **options: object) -> Session:
+        async def opener(scenario: Scenario, **options: Any) -> Session:
             nonlocal count
             count += 1
             session = await open_session(scenario, Options(out=tmp_path / f"run{count}", **options))

@@ -67,6 +67,9 @@ class Heard:
         self.texts += 1
         self.spoke.set()
 
+    def stamp_error(self, seconds: float) -> None:
+        pass
+
     def gap(self, seconds: float, times: int) -> None:
         pass
 

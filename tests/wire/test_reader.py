@@ -30,6 +30,9 @@ class Heard:
     def text(self) -> None:
         self.told.append(("text",))
 
+    def stamp_error(self, seconds: float) -> None:
+        pass
+
     def gap(self, seconds: float, times: int) -> None:
         self.told.append(("gap", round(seconds, 9), times))
 

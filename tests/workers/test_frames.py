@@ -13,7 +13,7 @@ _PLAN = Plan(
     scenario=Scenario(endpoint=Endpoint(url="sim", body={"stop": ["x"]})), url="http://127.0.0.1:1/v1",
     model="m", corpus_file="c.jsonl", run_nonce="ab", journal=None, timed=True,
 )  # fmt: skip
-_COMMANDS = [
+_COMMANDS: list[frames.Command] = [
     frames.Prepare(_PLAN, 1, frames.Share(of=2, residues=(1,))), frames.Start(),
     frames.SetLoad(3, 12.0, 0.0, "hand"), frames.Grant(Lease(4, 9)), frames.Look(Watch(rows=3)),
     frames.Test(), frames.Cancel(), frames.Stop(2.0),

@@ -1,6 +1,7 @@
 """Records on disk."""
 
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -32,10 +33,8 @@ def test_several_journals_share_one_file(tmp_path):
     second.close()
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is Linux's")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_a_full_disk_is_said_in_a_sentence():
-    from pathlib import Path
-
     journal = Journal(Path("/dev/full"))
     with pytest.raises(LocalError, match="No space left on device"):
         journal.append(_record(0))
