@@ -158,9 +158,7 @@ def decode_event(event: SseEvent) -> Delta:
         fault = StreamFault(f"the server ended the answer with finish_reason {finish_reason!r}")
     usage = _usage_of(chunk.usage) if chunk.usage is not None else None
     beside = chunk.choices[0].index if usage is not None and len(chunk.choices) == 1 else None
-    return Delta(
-        text, reasoning, tool_text, finish_reason, usage, beside, fault, created_ns=chunk.created_ns
-    )
+    return Delta(text, reasoning, tool_text, finish_reason, usage, beside, fault, created_ns=chunk.created_ns)
 
 
 def _decode_other(event: SseEvent, error: Exception) -> Delta:
