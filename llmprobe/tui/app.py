@@ -15,7 +15,6 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.worker import Worker
 
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
@@ -23,6 +22,7 @@ from llmprobe.session.view import State, View
 from llmprobe.tui.feed import Feed, Opener, ProbeSession
 from llmprobe.tui.keys import KEYS, PANES
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
+from llmprobe.tui.lifetime import Lifetime, let_go_of_terminal
 from llmprobe.tui.panes.streams import StreamsPane
 from llmprobe.tui.screens.probe import ProbeScreen
 from llmprobe.tui.theme import DEFAULT, load_themes
@@ -52,18 +52,13 @@ class ProbeApp(App[int]):
         self._own_themes = load_themes()
         super().__init__(ansi_color=None if colour else True)
         self.feed = Feed(scenario)
-        self._opener = opener
-        self._autostart = autostart
+        self._lifetime = Lifetime(self.feed, opener, autostart=autostart)
         self._colour = colour
         self._ascii = wants_ascii(os.environ)
         self._put_themes()
         self._ink: tuple[dict[str, str], Ink] | None = None
-        self._opening: Worker[None] | None = None
-        self._never_opened: int | None = 0
-        """The exit code while nothing was ever open; None from then on."""
         self._agreed = False
         self._leaving = False
-        self._sent: int | None = None
         self._sending = False
 
     # What widgets draw with
@@ -113,26 +108,12 @@ class ProbeApp(App[int]):
 
     def reopen(self, scenario: Scenario) -> None:
         """Close what is open, if anything, and open this."""
-        before, self._agreed = self.feed.session, False
-        self.feed.reopen(scenario)
-        self._opening = self.run_worker(self._open(before, scenario), exclusive=True, group="opening")
-
-    async def _open(self, before: ProbeSession | None, scenario: Scenario) -> None:
+        self._agreed = False
         self.probe.streams.forget()
-        try:
-            if before is not None:
-                await before.close()
-            session = await self._opener(scenario)
-        except LlmprobeError as error:
-            self.feed.opened(None, error.message)
-            if self._never_opened is not None:
-                self._never_opened = error.exit_code
-        else:
-            self.feed.opened(session)
-            self._never_opened = None
-            if self._autostart and session.consent() is None:
-                await self._guarded(session.start())
-            self._autostart = False
+        self.run_worker(self._reopen(scenario), group="opening")
+
+    async def _reopen(self, scenario: Scenario) -> None:
+        await self._lifetime.open(scenario)
         self.probe.poll()
 
     def leave(self, code: int) -> None:
@@ -143,23 +124,16 @@ class ProbeApp(App[int]):
             self.run_worker(self._leave(code), group="leaving")
 
     async def _leave(self, code: int) -> None:
-        if self._opening is not None and self.feed.opening:
-            self._opening.cancel()
         message: str | None = None
         try:
-            await self._close()
+            await self._lifetime.end()
         except LlmprobeError as error:
             code, message = code or error.exit_code, error.message
         self.exit(code, message=message)
 
-    async def _close(self) -> None:
-        session, self.feed.session = self.feed.session, None
-        if session is not None:
-            await session.close()
-
     def _told_to_go(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
-            _let_go_of_terminal()
+            let_go_of_terminal()
         self.leave(128 + number)
 
     async def run_async(self, *args: Any, **options: Any) -> int | None:
@@ -167,7 +141,7 @@ class ProbeApp(App[int]):
         try:
             code = await super().run_async(*args, **options)
         finally:
-            await self._close()
+            await self._lifetime.end()
         return INTERNAL if code is None and self.return_code else code
 
     def action_interrupt(self) -> None:
@@ -179,7 +153,7 @@ class ProbeApp(App[int]):
         from llmprobe.tui.screens.ask import AskScreen
 
         view = self._view()
-        code = self._never_opened or 0
+        code = self._lifetime.failed_with or 0
         if view is None or view.state in {State.IDLE, State.STOPPED, *_OVER}:
             self.leave(code)
             return
@@ -352,11 +326,3 @@ class ProbeApp(App[int]):
             yield SystemCommand(
                 f"Theme: {name}", "colours of the screen", partial(setattr, self, "theme", name)
             )
-
-
-def _let_go_of_terminal() -> None:
-    """It is gone: what is still drawn must not fail or wait for it."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(null, stream)
-    os.close(null)

@@ -91,9 +91,9 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         """Titles, and the beat."""
         for pane, number in ((self.load, 1), (self._capacity, 3), (self._events, 5)):
             pane.border_title = pane_title(number, cast("str", pane.id).capitalize())
-        titles = ((2, "TTFT s"), (None, "Tokens/s"), (None, "429 %"))
-        for figure, (number, title) in zip(self._figures.parts, titles, strict=True):
-            figure.border_title = pane_title(number, title)
+        titles = (pane_title(2, "TTFT s"), pane_title(None, "Tokens/s"), pane_title(None, "429 %"))
+        for figure, title in zip(self._figures.parts, titles, strict=True):
+            figure.border_title = title
         self.set_interval(POLL_EVERY_S, self.poll)
         self.poll()
 

@@ -37,16 +37,21 @@ def round_up(value: float) -> float:
     return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9))
 
 
-def heights(values: Sequence[float | None], cells: int, rows: int, ceiling: float) -> list[int | None]:
-    """Eighths of a row for each of the last `cells` values; None for a gap, at least 1 above zero."""
-    shown = list(values[-cells:]) if cells > 0 else []
-    padded: list[float | None] = [None] * (cells - len(shown)) + shown
+def newest(values: Sequence[float | None], cells: int) -> list[float | None]:
+    """The last `cells` values, with gaps before them where there are fewer."""
+    shown = list(values[max(0, len(values) - cells) :])
+    shown[:0] = [None] * (cells - len(shown))
+    return shown
+
+
+def heights(values: Sequence[float | None], rows: int, ceiling: float) -> list[int | None]:
+    """Eighths of a row for each value; None for a gap, at least 1 above zero."""
     top = rows * 8
     return [
         None if value is None or not math.isfinite(value)
         else 0 if value <= 0 or ceiling <= 0
         else min(top, max(1, round(value / ceiling * top)))
-        for value in padded
+        for value in values
     ]  # fmt: skip
 
 
@@ -61,9 +66,8 @@ def spark_lines(
     over: tuple[float, Style] | None = None,
 ) -> list[Line]:
     """`rows` lines of `cells` bars. `over` is a limit and how to draw what lies above it."""
-    shown: list[float | None] = list(values[-cells:])
-    shown = [None] * (cells - len(shown)) + shown
-    bars = heights(values, cells, rows, ceiling)
+    shown = newest(values, cells)
+    bars = heights(shown, rows, ceiling)
 
     def look(cell: int) -> Style:
         value = shown[cell]
