@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_SCREEN = ("textual", "plotext", "rich")
+_SCREEN = ("textual", "plotext")
 _WIRE = ("httpx", "tiktoken", "textual", "asyncio")
 
 

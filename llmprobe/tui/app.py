@@ -22,7 +22,7 @@ from llmprobe.session.view import State, View
 from llmprobe.tui.feed import Feed, Opener, ProbeSession
 from llmprobe.tui.keys import KEYS, PANES
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
-from llmprobe.tui.lifetime import Lifetime, let_go_of_terminal
+from llmprobe.tui.lifetime import Lifetime
 from llmprobe.tui.panes.streams import StreamsPane
 from llmprobe.tui.screens.probe import ProbeScreen
 from llmprobe.tui.theme import DEFAULT, load_themes
@@ -59,6 +59,7 @@ class ProbeApp(App[int]):
         self._ink: tuple[dict[str, str], Ink] | None = None
         self._agreed = False
         self._leaving = False
+        self._hung_up = False
         self._sending = False
 
     # What widgets draw with
@@ -114,6 +115,8 @@ class ProbeApp(App[int]):
 
     async def _reopen(self, scenario: Scenario) -> None:
         await self._lifetime.open(scenario)
+        # What is in sight was told to nobody while nothing was open.
+        self.probe.streams.forget()
         self.probe.poll()
 
     def leave(self, code: int) -> None:
@@ -129,11 +132,15 @@ class ProbeApp(App[int]):
             await self._lifetime.end()
         except LlmprobeError as error:
             code, message = code or error.exit_code, error.message
+        if self._hung_up:
+            # Textual's own end talks to the terminal, which is gone, and would wait for it for ever.
+            os._exit(code)
         self.exit(code, message=message)
 
     def _told_to_go(self, number: signal.Signals) -> None:
-        if number is signal.SIGHUP:
-            let_go_of_terminal()
+        if number is signal.SIGHUP and self._driver is not None:
+            self._hung_up = True
+            self._driver.write = _to_nobody  # type: ignore[method-assign]  # it would block, once its buffer is full
         self.leave(128 + number)
 
     async def run_async(self, *args: Any, **options: Any) -> int | None:
@@ -326,3 +333,7 @@ class ProbeApp(App[int]):
             yield SystemCommand(
                 f"Theme: {name}", "colours of the screen", partial(setattr, self, "theme", name)
             )
+
+
+def _to_nobody(_: str) -> None:
+    """What is drawn once the terminal is gone."""

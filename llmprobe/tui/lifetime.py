@@ -4,7 +4,6 @@ A session that is being closed is closed to its end, even when its screen is tol
 """
 
 import asyncio
-import os
 
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
@@ -64,11 +63,3 @@ class Lifetime:
                 await session.start()
             except LlmprobeError as error:
                 self._feed.trouble = error.message
-
-
-def let_go_of_terminal() -> None:
-    """It is gone: what is still drawn must neither fail nor wait for it."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(null, stream)
-    os.close(null)
