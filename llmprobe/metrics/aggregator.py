@@ -82,9 +82,9 @@ class Aggregator:
                     self._chunks.add(event.at_s, event.text_chunks)
                     self._seconds.chunks(event.at_s, event.text_chunks)
                 case LoadChanged():
-                    self._target = event.target
-                    self._levels.change(event)
-                    self._seconds.load(event.at_s, event.target)
+                    if self._levels.change(event):
+                        self._target = event.target
+                        self._seconds.load(event.at_s, event.target)
                 case Rows():
                     self._take_rows(event)
                 case WorkerLost():
@@ -97,7 +97,7 @@ class Aggregator:
         """Everything as of `at_s`, seconds since the run's start."""
         self._forget_before(at_s - WINDOW_S)
         span_s = min(max(at_s, 1e-9), WINDOW_S)
-        self._levels.note_overdue([(o.level_id, o.started_s) for o in self._open.values() if o.waiting], at_s)
+        self._levels.note_overdue(((o.level_id, o.started_s) for o in self._open.values() if o.waiting), at_s)
         counts = Counter(outcome for _, outcome in self._answers)
         answers = sum(counts.values())
         newest = self._intervals.values()

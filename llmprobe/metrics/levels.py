@@ -1,11 +1,12 @@
 """Requests by the load at which they started, without those that started while it settled.
 
-A level is settled once as many requests have ended as it has users (twice as many after a fall of the load):
-by Little's law N endings take one residence. It waits no longer than 15 s (30 s after a fall). The same fold
-serves the live curve and, afterwards, the report.
+A level is settled once as many requests have ended as are in flight at it: by Little's law that takes one
+residence. At a number of users it is that number; at a rate, the rate times the mean time of what ended.
+After a fall of the load it is twice as many, since users leave only after their request. It waits no longer
+than 15 s (30 s after a fall). The same fold serves the live curve and, afterwards, the report.
 """
 
-from bisect import insort
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -14,18 +15,22 @@ from llmprobe.core.load import WARMUP_LEVEL, LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import LATENCIES, Slo
-from llmprobe.metrics.percentiles import percentiles
+from llmprobe.metrics.ordered import Ordered
 from llmprobe.metrics.snapshot import LevelFigures
 
 SETTLE_UP_S = 15.0
 SETTLE_DOWN_S = 30.0
 TPOT_TOKENS = 8
 """Output tokens from which TPOT is judged."""
+_OURS = frozenset({Outcome.CANCELLED, Outcome.LOST})
 
 
 def breaks(record: RequestRecord, slos: tuple[Slo, ...]) -> bool | None:
-    """Whether a request broke a latency bound or failed; None where it ended by our side before either."""
-    ours = not (record.outcome.completed or record.outcome.failed)
+    """Whether a request broke a latency bound or failed; None where it ended by our side before either.
+
+    Gaps between tokens have no figure of one request, so an ITL bound is not among them.
+    """
+    ours = record.outcome in _OURS
     if record.outcome.failed:
         return True
     for slo in slos:
@@ -41,38 +46,6 @@ def breaks(record: RequestRecord, slos: tuple[Slo, ...]) -> bool | None:
     return None if ours else False
 
 
-class _Visit:
-    """One stay at a level."""
-
-    def __init__(self, change: LoadChanged, fell: bool) -> None:
-        self.target = change.target
-        self.level_id = change.level_id
-        self.start_s = change.at_s + change.over_s
-        self.settle_by_s = self.start_s + (SETTLE_DOWN_S if fell else SETTLE_UP_S)
-        self.endings_left = max(1, round(change.target)) * (2 if fell else 1)
-        self.settled_s: float | None = None
-        self.end_s: float | None = None
-
-    def ended(self, at_s: float) -> None:
-        """A request ended while the load was this level's."""
-        if self.settled_s is None and at_s >= self.start_s:
-            self.endings_left -= 1
-            if self.endings_left <= 0 or at_s >= self.settle_by_s:
-                self.settled_s = min(at_s, self.settle_by_s)
-
-    def counts(self, started_s: float) -> bool:
-        """Whether a request that started then is past the settling."""
-        if self.settled_s is None:
-            return started_s >= self.settle_by_s
-        return started_s >= self.settled_s
-
-    def seconds(self, now_s: float) -> float:
-        """Spent here after settling."""
-        end_s = now_s if self.end_s is None else self.end_s
-        settled_s = self.settle_by_s if self.settled_s is None else self.settled_s
-        return max(0.0, end_s - settled_s)
-
-
 class _Place:
     """All visits to one load together."""
 
@@ -84,8 +57,9 @@ class _Place:
         self.good = 0
         self.settling = 0
         self.output_tokens = 0
-        self.ttft_s: list[float] = []
-        self.tpot_s: list[float] = []
+        """Of requests that ended here, wherever they started: what goes out in a time, not what comes in."""
+        self.ttft_s = Ordered()
+        self.tpot_s = Ordered()
         self.overdue = 0
         """Requests that still wait for their first token beyond the bound: violations now."""
 
@@ -101,23 +75,57 @@ class _Place:
         if record.outcome.failed:
             self.failed += 1
             return
-        self.output_tokens += record.output_tokens or 0
         if record.ttft_s is not None:
-            insort(self.ttft_s, record.ttft_s)
+            self.ttft_s.add(record.ttft_s)
         if record.tpot_s is not None and (record.output_tokens or 0) >= TPOT_TOKENS:
-            insort(self.tpot_s, record.tpot_s)
+            self.tpot_s.add(record.tpot_s)
 
 
-_OURS = frozenset({Outcome.CANCELLED, Outcome.LOST})
+class _Visit:
+    """One stay at a load; `place` is None for the warm-up and for a pause."""
+
+    def __init__(self, change: LoadChanged, kind: LoadKind, *, fell: bool, place: _Place | None) -> None:
+        self.target = change.target
+        self.start_s = change.at_s + change.over_s
+        self.end_s: float | None = None
+        self.place = place
+        self._kind = kind
+        self._residences = 2 if fell else 1
+        self._settle_by_s = self.start_s + (SETTLE_DOWN_S if fell else SETTLE_UP_S)
+        self._settled_s: float | None = None
+        self._ended = 0
+        self._took_s = 0.0
+
+    @property
+    def settled_s(self) -> float:
+        """When it is settled, or at the latest will be."""
+        return self._settle_by_s if self._settled_s is None else self._settled_s
+
+    def ended(self, record: RequestRecord) -> None:
+        """A request ended while the load was this one, and not by our side."""
+        at_s = record.ended_s
+        if self.place is not None and at_s > self.settled_s:
+            self.place.output_tokens += record.output_tokens or 0
+        if self._settled_s is None and at_s >= self.start_s:
+            self._ended += 1
+            self._took_s += record.e2e_s
+            if self._ended >= self._residences * self._in_flight() or at_s >= self._settle_by_s:
+                self._settled_s = min(at_s, self._settle_by_s)
+
+    def seconds(self, now_s: float) -> float:
+        """Spent here after settling."""
+        return max(0.0, (now_s if self.end_s is None else self.end_s) - self.settled_s)
+
+    def _in_flight(self) -> float:
+        return self.target if self._kind == "users" else self.target * self._took_s / self._ended
 
 
-class Settled(Struct, frozen=True):
-    """What a record turned out to be."""
+class Span(Struct, frozen=True):
+    """A stretch of settled time at a load, in seconds since the run's start."""
 
-    level: bool
-    """It belongs to a level (not to the warm-up, nor to a pause)."""
-    counts: bool
-    """It started after its level had settled."""
+    target: float
+    start_s: float
+    end_s: float
 
 
 class Levels:
@@ -129,41 +137,42 @@ class Levels:
         self._visits: dict[int, _Visit] = {}
         self._places: dict[float, _Place] = {}
         self._current: _Visit | None = None
-        self._last_target = 0.0
         self._ttft_bound_s = min((slo.bound for slo in slos if slo.metric == "ttft"), default=None)
 
-    def change(self, event: LoadChanged) -> None:
-        """A level begins; told again by a second worker it changes nothing."""
+    def change(self, event: LoadChanged) -> bool:
+        """A level begins; false when another worker told of it already."""
         if event.level_id in self._visits:
-            return
-        if self._current is not None:
-            self._current.end_s = event.at_s
-        visit = _Visit(event, fell=event.target < self._last_target)
-        self._visits[event.level_id] = self._current = visit
-        self._last_target = event.target
+            return False
+        fell = self._current is not None and event.target < self._current.target
+        self.close(event.at_s)
+        place = None
         if event.level_id != WARMUP_LEVEL and event.target > 0:
-            self._places.setdefault(event.target, _Place()).visits.append(visit)
+            place = self._places.setdefault(event.target, _Place())
+        visit = _Visit(event, self._kind, fell=fell, place=place)
+        if place is not None:
+            place.visits.append(visit)
+        self._visits[event.level_id] = self._current = visit
+        return True
 
-    def finish(self, record: RequestRecord) -> Settled:
-        """A request ended."""
+    def finish(self, record: RequestRecord) -> bool:
+        """A request ended; whether it counts: it started at a level, after that had settled."""
         if self._current is not None and record.outcome not in _OURS:
-            self._current.ended(record.ended_s)
+            self._current.ended(record)
         visit = self._visits.get(record.level_id)
-        if visit is None or record.level_id == WARMUP_LEVEL or visit.target <= 0:
-            return Settled(level=False, counts=False)
-        place = self._places[visit.target]
-        if not visit.counts(record.started_s):
-            place.settling += 1
-            return Settled(level=True, counts=False)
-        place.count(record, self._slos)
-        return Settled(level=True, counts=True)
+        if visit is None or visit.place is None:
+            return False
+        if record.started_s < visit.settled_s:
+            visit.place.settling += 1
+            return False
+        visit.place.count(record, self._slos)
+        return True
 
     def close(self, at_s: float) -> None:
-        """The load is over."""
+        """The present level is over."""
         if self._current is not None and self._current.end_s is None:
             self._current.end_s = at_s
 
-    def note_overdue(self, waiting: list[tuple[int, float]], now_s: float) -> None:
+    def note_overdue(self, waiting: Iterable[tuple[int, float]], now_s: float) -> None:
         """Requests without a first token, as `(level_id, started_s)`: those past the bound are violations."""
         for place in self._places.values():
             place.overdue = 0
@@ -171,13 +180,19 @@ class Levels:
             return
         for level_id, started_s in waiting:
             visit = self._visits.get(level_id)
-            late = now_s - started_s > self._ttft_bound_s
-            if visit is not None and late and visit.counts(started_s) and visit.target in self._places:
-                self._places[visit.target].overdue += 1
+            if visit is None or visit.place is None or now_s - started_s <= self._ttft_bound_s:
+                continue
+            visit.place.overdue += started_s >= visit.settled_s
 
     def figures(self, now_s: float) -> tuple[LevelFigures, ...]:
         """By load, lowest first."""
         return tuple(self._figures(target, now_s) for target in sorted(self._places))
+
+    def spans(self, now_s: float) -> tuple[Span, ...]:
+        """The settled time of all visits, in order."""
+        visits = (visit for visit in self._visits.values() if visit.place is not None)
+        spans = (Span(v.target, v.settled_s, now_s if v.end_s is None else v.end_s) for v in visits)
+        return tuple(span for span in spans if span.end_s > span.start_s)
 
     def _figures(self, target: float, now_s: float) -> LevelFigures:
         place = self._places[target]
@@ -189,11 +204,11 @@ class Levels:
             n=place.n,
             settling=place.settling,
             seconds=seconds,
-            ttft=percentiles(place.ttft_s),
-            tpot=percentiles(place.tpot_s),
+            ttft=place.ttft_s.percentiles(),
+            tpot=place.tpot_s.percentiles(),
             output_tokens_per_s=place.output_tokens / seconds if seconds and place.n else None,
             error_rate=place.failed / place.n if place.n else None,
             goodput=place.good / judged if judged else None,
             visits=len(place.visits),
-            current=self._current in place.visits,
+            current=self._current is not None and self._current.place is place,
         )

@@ -52,9 +52,9 @@ class Seconds:
         """The whole seconds before `at_s`, oldest first; those two seconds old are kept as they are."""
         end = int(at_s)
         first = max(0, end - KEPT)
-        for second in [second for second in self._bins if second < first]:
-            del self._bins[second]
-            self._done.pop(second, None)
+        for kept in (self._bins, self._done):
+            for second in [second for second in kept if second < first]:
+                del kept[second]
         for second in range(first, end):
             if second not in self._done or second >= end - 2:
                 self._done[second] = self._second(second, tokens_per_chunk)

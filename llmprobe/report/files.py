@@ -5,7 +5,6 @@ events.jsonl    Began first, then Changed, Marked, Noted, and Ended last
 series.jsonl    Moment, one a second
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,7 +97,7 @@ class RunFiles(Struct, frozen=True):
     lines: tuple[Line, ...]
     series: tuple[Moment, ...]
     broken_lines: int
-    """Torn by a kill or a full disk."""
+    """Torn by a kill or a full disk, and left out."""
 
     @property
     def began(self) -> Began | None:
@@ -132,24 +131,25 @@ def read_run(folder: Path) -> RunFiles:
     """Read what is there; raises `UsageError` for a folder that is none of a run."""
     if not (folder / EVENTS).is_file() and not (folder / RECORDS).is_file():
         raise UsageError(f"{folder} is not a run folder; it has neither {EVENTS} nor {RECORDS}")
-    broken = [0]
-    records = tuple(_read(folder / RECORDS, _records, broken))
-    lines = tuple(_read(folder / EVENTS, _lines, broken))
-    series = tuple(_read(folder / SERIES, _moments, broken))
-    return RunFiles(folder, records, lines, series, broken[0])
+    records, torn_records = _read(folder / RECORDS, _records)
+    lines, torn_lines = _read(folder / EVENTS, _lines)
+    series, torn_series = _read(folder / SERIES, _moments)
+    return RunFiles(folder, records, lines, series, torn_records + torn_lines + torn_series)
 
 
-def _read(path: Path, decoder: "msgspec.json.Decoder[T]", broken: list[int]) -> Iterator[T]:
+def _read(path: Path, decoder: "msgspec.json.Decoder[T]") -> tuple[tuple[T, ...], int]:
+    """What a file holds, nothing where there is none, and how many of its lines are none."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return
+        return (), 0
     except OSError as error:
         raise LocalError(f"can't read {path}: {error.strerror}") from error
-    for line in data.splitlines():
-        if not line:
-            continue
+    read: list[T] = []
+    torn = 0
+    for line in filter(None, data.split(b"\n")):
         try:
-            yield decoder.decode(line)
-        except msgspec.DecodeError:
-            broken[0] += 1
+            read.append(decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            torn += 1
+    return tuple(read), torn

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from llmprobe.core.histogram import Histogram
-from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Baseline
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
+from llmprobe.core.units import format_share, people_seconds
 from llmprobe.metrics.levels import TPOT_TOKENS, breaks
 from llmprobe.metrics.percentiles import quantile
 from llmprobe.metrics.snapshot import Percentiles
@@ -29,29 +29,36 @@ class Finding(Struct, frozen=True):
     reason: str
 
 
-def judge_slo(slo: Slo, records: Sequence[RequestRecord], itl: Histogram) -> SloResult:
-    """One objective over the requests that count (settled, warm-up left out)."""
-    value, n, needed = _value(slo, records, itl)
-    passed = slo.met_by(value) if value is not None and n >= needed else None
-    return SloResult(str(slo), value, n, passed)
+def judge_slo(slo: Slo, slos: tuple[Slo, ...], records: Sequence[RequestRecord], itl: Histogram) -> SloResult:
+    """One of `slos` over the requests that count (settled, warm-up left out) and the token gaps of that time.
+
+    Goodput needs the others: it is the share of requests that broke none of their bounds.
+    """
+    needed = _SHARE_SAMPLES if slo.quantile is None else SAMPLES_FOR[slo.quantile]
+    value, n = _value(slo, slos, records, itl)
+    if value is None or n < needed:
+        return SloResult(str(slo), None, n, None, needed)
+    return SloResult(str(slo), value, n, slo.met_by(value), needed)
 
 
-def _value(slo: Slo, records: Sequence[RequestRecord], itl: Histogram) -> tuple[float | None, int, int]:
-    """The measured value, its samples, and how many it needs."""
+def _value(
+    slo: Slo, slos: tuple[Slo, ...], records: Sequence[RequestRecord], itl: Histogram
+) -> tuple[float | None, int]:
+    """The measured value, None where it can't be read, and its samples."""
     if slo.metric == "errors":
         judged = [r for r in records if r.outcome.completed or r.outcome.failed]
-        share = sum(r.outcome.failed for r in judged) / len(judged) if judged else None
-        return share, len(judged), _SHARE_SAMPLES
+        return _share([r.outcome.failed for r in judged])
     if slo.metric == "goodput":
-        broken = [broke for r in records if (broke := breaks(r, (slo,))) is not None]
-        return (1 - sum(broken) / len(broken) if broken else None), len(broken), _SHARE_SAMPLES
+        return _share([not broke for r in records if (broke := breaks(r, slos)) is not None])
     assert slo.quantile is not None
-    needed = SAMPLES_FOR[slo.quantile]
     if slo.metric == "itl":
-        enough = itl.count >= needed
-        return (itl.quantile(QUANTILES[slo.quantile]) if enough else None), itl.count, needed
+        return itl.quantile(QUANTILES[slo.quantile]), itl.count
     values = sorted(latencies(records, slo.metric))
-    return quantile(values, slo.quantile), len(values), needed
+    return quantile(values, slo.quantile), len(values)
+
+
+def _share(of: Sequence[bool]) -> tuple[float | None, int]:
+    return (sum(of) / len(of) if of else None), len(of)
 
 
 def latencies(records: Sequence[RequestRecord], metric: str) -> list[float]:
@@ -79,15 +86,15 @@ def verdict(
     findings: list[Finding] = list(baseline)
     if ended_reason in _CODE_OF_REASON:
         findings.append(Finding(_CODE_OF_REASON[ended_reason], ended_message or ended_reason))
-    elif completed == 0:
-        findings.append(Finding(ENDPOINT, _nothing_came(failures)))
+    if completed == 0 and ended_reason != "endpoint":
+        findings.append(_nothing_came(failures))
     if bound is not None:
         findings.append(Finding(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
-    for slo in slos:
-        if slo.passed is None:
-            findings.append(Finding(REFUSED, f"{slo.slo}: too few samples to tell (n = {slo.n})"))
-        elif not slo.passed:
-            findings.append(Finding(FAILED, f"{slo.slo}: {_said(slo)}"))
+    findings.extend(
+        Finding(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
+        for slo in slos
+        if not slo.passed
+    )
     findings.sort(key=lambda finding: _PRECEDENCE.index(finding.code))
     code = findings[0].code if findings else PASSED
     if code == ENDPOINT:
@@ -98,33 +105,35 @@ def verdict(
 
 def judge_baseline(baseline: Baseline | None, latency: Latency) -> list[Finding]:
     """Figures that are worse than the reference by more than its tolerance."""
+    if baseline is None:
+        return []
     findings: list[Finding] = []
-    for name, reference in (baseline.figures if baseline is not None else {}).items():
-        assert baseline is not None
-        measure, _, rest = name.partition("_")
+    for name, reference in baseline.figures.items():
+        measure, _, figure = name.removesuffix("_s").partition("_")
         spread: Percentiles = getattr(latency, f"{measure}_s")
-        value: float | None = getattr(spread, rest.removesuffix("_s"))
+        value: float | None = getattr(spread, figure)
         if value is None:
-            findings.append(Finding(REFUSED, f"baseline {name}: too few samples to tell (n = {spread.n})"))
+            findings.append(Finding(REFUSED, f"baseline {name}: too few samples (n = {spread.n})"))
         elif value > reference * (1 + baseline.tolerance):
-            worse = f"{value:.4g} s is {value / reference - 1:.0%} above {reference:g} s"
+            allowed = f"{people_seconds(reference)} + {format_share(baseline.tolerance)}"
+            worse = f"{people_seconds(value)} is more than {allowed} (n = {spread.n})"
             findings.append(Finding(FAILED, f"baseline {name}: {worse}"))
     return findings
 
 
-def _nothing_came(failures: Sequence[RequestRecord]) -> str:
+def _nothing_came(failures: Sequence[RequestRecord]) -> Finding:
+    """No request was completed: the endpoint's doing where any failed, else the run was over too soon."""
     if not failures:
-        return "no request was answered"
+        return Finding(REFUSED, "no request had ended when the run did")
     newest = failures[-1]
-    return f"none of {len(failures)} requests was answered ({newest.error or newest.outcome})"
+    said = f"none of {len(failures)} requests was answered ({newest.error or newest.outcome})"
+    return Finding(ENDPOINT, said)
 
 
-def _said(slo: SloResult) -> str:
+def said(slo: SloResult) -> str:
+    """What an objective came to, for people: the value and what it rests on."""
     if slo.value is None:
-        return "not measured"
+        return f"too few (n = {slo.n} of {slo.needed})"
     share = slo.slo.startswith(("errors", "goodput"))
-    return f"{slo.value:.2%} (n = {slo.n})" if share else f"{slo.value:.3g} s (n = {slo.n})"
-
-
-OURS = frozenset({Outcome.CANCELLED, Outcome.LOST})
-"""Ended by our own side."""
+    value = f"{slo.value:.2%}" if share else people_seconds(slo.value)
+    return f"{value} (n = {slo.n})"

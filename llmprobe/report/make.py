@@ -1,9 +1,11 @@
 """One pure function from what a run folder tells to a result: live, later, or after a kill."""
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean
 from typing import TypeVar
+
+from msgspec import Struct
 
 from llmprobe import __version__
 from llmprobe.core.events import LoadChanged
@@ -14,11 +16,11 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
 from llmprobe.core.target import speed_of
-from llmprobe.metrics.levels import Levels
+from llmprobe.metrics.levels import Levels, Span
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.snapshot import LevelFigures, Percentiles
-from llmprobe.report.files import FORMAT, Moment, RunFiles
-from llmprobe.report.judge import OURS, judge_baseline, judge_slo, latencies, verdict
+from llmprobe.report.files import FORMAT, Changed, Moment, RunFiles
+from llmprobe.report.judge import judge_baseline, judge_slo, latencies, verdict
 from llmprobe.report.result import (
     Cost,
     Latency,
@@ -32,6 +34,19 @@ from llmprobe.report.result import (
 
 N = TypeVar("N", int, float)
 _BOUND_CPU_SHARE = 0.85
+_BOUND_SECONDS = 3
+"""Seconds at a level below which its CPU share is noise."""
+_CUT_SHORT = frozenset({"interrupted", "fault"})
+"""Reasons of an end (`session.stop.Reason`) that was none: there would have been more to measure."""
+
+
+class _Settled(Struct, frozen=True):
+    """What counts: all that began after its level had settled, the warm-up left out."""
+
+    levels: tuple[LevelFigures, ...]
+    records: tuple[RequestRecord, ...]
+    moments: tuple[tuple[float, Moment], ...]
+    """With the load of their level."""
 
 
 def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[RequestRecord] = ()) -> Result:
@@ -39,11 +54,11 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     records = sorted(_each_once((*run.records, *unwritten)), key=lambda record: record.ended_s)
     speed = speed_of(scenario.endpoint.url)
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
-    levels, counting = _levels(run, records, slos, scenario)
-    itl = merged(moment.itl for moment in run.series)
-    latency = _latency(counting, itl)
+    settled = _settled(run, records, slos, scenario)
+    itl = merged(moment.itl for _, moment in settled.moments)
+    latency = _latency(settled.records, itl)
     began, ended = run.began, run.ended
-    probe = _probe(run)
+    probe = _probe(run, records, settled.moments)
     totals = _totals(records)
     return Result(
         format=FORMAT,
@@ -52,13 +67,14 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         seed=scenario.seed,
         started=began.started if began is not None else None,
         duration_s=ended.at_s if ended is not None else _last_s(run, records),
-        complete=ended is not None and ended.reason != "interrupted" and not run.broken_lines,
+        complete=ended is not None and ended.reason not in _CUT_SHORT and not run.broken_lines,
         ended=ended.message if ended is not None else None,
+        torn_lines=run.broken_lines,
         url=began.url if began is not None else None,
         model=began.model if began is not None else None,
         insecure=began.insecure if began is not None else scenario.endpoint.insecure,
         verdict=verdict(
-            [judge_slo(slo, counting, itl) for slo in slos],
+            [judge_slo(slo, slos, settled.records, itl) for slo in slos],
             ended_reason=ended.reason if ended is not None else None,
             ended_message=ended.message if ended is not None else None,
             completed=totals.completed,
@@ -71,7 +87,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         latency=latency,
         throughput=_throughput(records, latency),
         workload=_workload(records, scenario),
-        levels=tuple(_level(figures) for figures in levels),
+        levels=tuple(_level(figures) for figures in settled.levels),
         capacity=None,
         limits=None,
         cost=_cost(totals, run.series, scenario),
@@ -86,24 +102,37 @@ def _each_once(records: Sequence[RequestRecord]) -> Iterable[RequestRecord]:
     return (r for r in records if r.outcome is not Outcome.LOST or r.index not in known)
 
 
-def _levels(
+def _settled(
     run: RunFiles, records: Sequence[RequestRecord], slos: tuple[Slo, ...], scenario: Scenario
-) -> tuple[tuple[LevelFigures, ...], list[RequestRecord]]:
-    """Figures by level, and the records that count: those that started after their level had settled."""
+) -> _Settled:
     fold = Levels(slos, scenario.load.kind)
-    changes = list(run.changes)
+    changes = deque(run.changes)
     counting: list[RequestRecord] = []
     for record in records:
         while changes and changes[0].at_s <= record.ended_s:
-            change = changes.pop(0)
-            fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
-        if fold.finish(record).counts:
+            _change(fold, changes.popleft())
+        if fold.finish(record):
             counting.append(record)
     for change in changes:
-        fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
+        _change(fold, change)
     end_s = max((m.at_s for m in run.series if m.target), default=_last_s(run, records))
     fold.close(end_s)
-    return fold.figures(end_s), counting
+    return _Settled(fold.figures(end_s), tuple(counting), tuple(_within(fold.spans(end_s), run.series)))
+
+
+def _change(fold: Levels, change: Changed) -> None:
+    fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
+
+
+def _within(spans: Sequence[Span], series: Sequence[Moment]) -> Iterator[tuple[float, Moment]]:
+    """The seconds whose middle lies in one of the spans, with its load."""
+    left = deque(spans)
+    for moment in series:
+        middle_s = moment.at_s - 0.5
+        while left and left[0].end_s < middle_s:
+            left.popleft()
+        if left and left[0].start_s <= middle_s:
+            yield left[0].target, moment
 
 
 def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
@@ -136,7 +165,7 @@ def _totals(records: Sequence[RequestRecord]) -> Totals:
         requests=len(records),
         completed=sum(n for outcome, n in outcomes.items() if outcome.completed),
         failed=sum(n for outcome, n in outcomes.items() if outcome.failed),
-        cancelled=sum(n for outcome, n in outcomes.items() if outcome in OURS),
+        cancelled=outcomes[Outcome.CANCELLED] + outcomes[Outcome.LOST],
         outcomes={outcome.value: n for outcome, n in sorted(outcomes.items())},
         input_tokens=sum(record.input_tokens or 0 for record in records),
         output_tokens=sum(record.output_tokens or 0 for record in records),
@@ -194,25 +223,38 @@ def _cost(totals: Totals, series: Sequence[Moment], scenario: Scenario) -> Cost 
     )
 
 
-def _probe(run: RunFiles) -> Probe:
+def _probe(run: RunFiles, records: Sequence[RequestRecord], settled: Sequence[tuple[float, Moment]]) -> Probe:
     busy = [moment for moment in run.series if moment.in_flight]
-    lags = sorted(moment.lag_s for moment in busy)
-    share = sum(moment.cpu_share for moment in busy) / len(busy) if busy else None
+    lags = percentiles([moment.lag_s for moment in busy])
     stamps: Counter[str] = Counter()
-    for record in run.records:
+    for record in records:
         stamps.update(record.stamps)
-    why = None
-    if share is not None and share > _BOUND_CPU_SHARE:
-        why = f"a worker used {share:.0%} of a core; try --workers 2"
+    workers = run.began.workers if run.began is not None else 1
+    share, load = _busiest(settled)
+    bound = share is not None and share > _BOUND_CPU_SHARE
+    if share is None and busy:
+        share = fmean(moment.cpu_share for moment in busy)
     return Probe(
-        bound=why is not None,
-        why=why,
-        loop_lag_p99_s=lags[math.ceil(0.99 * len(lags)) - 1] if lags else None,
+        bound=bound,
+        why=f"at a load of {load:g} a worker used {share:.0%} of a core; try --workers {workers + 1}"
+        if bound
+        else None,
+        loop_lag_p99_s=lags.p99,
+        loop_lag_max_s=lags.max,
         cpu_share=share,
-        workers=run.began.workers if run.began is not None else 1,
+        workers=workers,
         stamps={kind: stamps[kind] for kind in ("kernel", "loop", "coalesced")},
         stamp_error_s=_of_histogram(merged(moment.stamp_error for moment in run.series)),
     )
+
+
+def _busiest(settled: Sequence[tuple[float, Moment]]) -> tuple[float | None, float]:
+    """The highest mean share of a core at a level, and that level's load; None where all were too short."""
+    shares: dict[float, list[float]] = {}
+    for load, moment in settled:
+        shares.setdefault(load, []).append(moment.cpu_share)
+    means = [(fmean(of), load) for load, of in shares.items() if len(of) >= _BOUND_SECONDS]
+    return max(means, default=(None, 0.0))
 
 
 def _known_sum(values: Iterable[N | None]) -> N | None:

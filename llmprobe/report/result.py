@@ -6,12 +6,13 @@ from llmprobe.metrics.snapshot import Percentiles
 
 
 class SloResult(Struct, frozen=True):
-    """One objective. `value` and `passed` are None when `n` is too small to tell."""
+    """One objective. `value` and `passed` are None when `n` is below `needed`."""
 
     slo: str
     value: float | None
     n: int
     passed: bool | None
+    needed: int
 
 
 class Verdict(Struct, frozen=True):
@@ -40,7 +41,7 @@ class Totals(Struct, frozen=True):
 
 
 class Latency(Struct, frozen=True):
-    """Over completed requests that started after settling; `itl_s` over all token gaps of the run."""
+    """Over completed requests that started after settling; `itl_s` over the token gaps of settled seconds."""
 
     ttft_s: Percentiles
     ttfo_s: Percentiles
@@ -99,7 +100,10 @@ class Probe(Struct, frozen=True):
     bound: bool
     why: str | None
     loop_lag_p99_s: float | None
+    loop_lag_max_s: float | None
     cpu_share: float | None
+    """Of a core, by the busiest worker: the mean at the level where that was highest; of the whole run where
+    no level lasted."""
     workers: int
     stamps: dict[str, int]
     stamp_error_s: Percentiles
@@ -116,8 +120,11 @@ class Result(Struct, frozen=True):
     started: str | None
     duration_s: float
     complete: bool
+    """Whether the run came to its end, by plan, by hand or by a cap, and all of it can be read."""
     ended: str | None
     """Why, in a sentence; None when nobody wrote it down (a kill)."""
+    torn_lines: int
+    """Lines of the run folder that a kill or a full disk left unreadable."""
     url: str | None
     model: str | None
     insecure: bool

@@ -1,28 +1,35 @@
-"""A result as a person reads it at the end of a run: about 80 columns, the verdict first."""
+"""A result as a person reads it at the end of a run: 80 columns, the verdict first.
 
+Whatever came from an endpoint is stripped of what a terminal would obey, and can't begin a line of its own.
+"""
+
+import textwrap
 from collections.abc import Iterator
 
 from llmprobe.core.scrub import clean
-from llmprobe.core.slo import QUANTILES, SAMPLES_FOR
 from llmprobe.core.units import people_seconds, people_usd
 from llmprobe.metrics.snapshot import Percentiles
-from llmprobe.report.result import LevelResult, Result, SloResult
+from llmprobe.report.judge import said
+from llmprobe.report.result import LevelResult, Result
 
+_WIDTH = 80
 _HOLLOW = "-"
+_WORDS = {0: "PASSED", 1: "FAILED", 3: "NO RESULT", 5: "NO VERDICT"}
+_UNEVENTFUL = frozenset({"ok", "length", "cancelled"})
 
 
 def render(result: Result) -> str:
     """The whole text, with a newline at the end."""
-    return clean("\n".join(_lines(result))) + "\n"
+    return "\n".join(_lines(result)) + "\n"
 
 
 def _lines(result: Result) -> Iterator[str]:
-    yield _headline(result)
-    yield from (f"  {_slo(slo)}" for slo in result.verdict.slos)
-    yield from (f"  ! {reason}" for reason in result.verdict.reasons)
+    yield from _verdict(result)
     yield ""
-    yield f"{result.url or 'unknown endpoint'} · model {result.model or 'unknown'} · seed {result.seed}"
-    yield _totals(result)
+    yield from _wrap(
+        f"{result.url or 'unknown endpoint'} · model {result.model or 'unknown'} · seed {result.seed}"
+    )
+    yield from _wrap(_totals(result))
     if result.insecure:
         yield "Certificates were not checked (--insecure)."
     yield ""
@@ -31,36 +38,34 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield from _levels(result)
     yield ""
-    yield _rest_on(result)
+    yield from _wrap(_rest_on(result))
 
 
-def _headline(result: Result) -> str:
-    words = {0: "PASSED", 1: "FAILED", 5: "NO VERDICT"} if result.complete else {}
-    word = words.get(result.verdict.exit_code, "STOPPED")
-    ended = result.ended or "the run was killed: what it had measured until then"
+def _verdict(result: Result) -> Iterator[str]:
+    verdict = result.verdict
+    word = _WORDS.get(verdict.exit_code, "STOPPED") if result.complete else "STOPPED"
+    ended = result.ended or "it was killed; this is what it had measured until then"
     state = "" if result.complete else " (incomplete)"
-    return f"{word}  {result.name}: {people_seconds(result.duration_s)}, {ended}{state}"
-
-
-def _slo(slo: SloResult) -> str:
-    mark = {True: "✓", False: "✖", None: "?"}[slo.passed]
-    if slo.passed is None:
-        needed = next((SAMPLES_FOR[name] for name in QUANTILES if slo.slo.startswith(name)), 20)
-        return f"{mark} {slo.slo:<22} too few (n = {slo.n} of {needed})"
-    assert slo.value is not None
-    share = slo.slo.startswith(("errors", "goodput"))
-    value = f"{slo.value:.2%}" if share else people_seconds(slo.value)
-    return f"{mark} {slo.slo:<22} {value}  (n = {slo.n})"
+    yield from _wrap(f"{word}  {result.name}: {people_seconds(result.duration_s)}, {ended}{state}")
+    if result.torn_lines:
+        yield f"  ! {result.torn_lines} torn line(s) of the run folder are left out"
+    for slo in verdict.slos:
+        mark = {True: "✓", False: "✖", None: "?"}[slo.passed]
+        yield f"  {mark} {slo.slo:<20} {said(slo)}"
+    told = tuple(f"{slo.slo}: " for slo in verdict.slos)
+    for reason in verdict.reasons:
+        if reason != result.ended and not reason.startswith(told):
+            yield from _wrap(reason, "  ! ")
 
 
 def _totals(result: Result) -> str:
     totals = result.totals
-    parts = [f"{totals.requests} requests: {totals.completed} completed, {totals.failed} failed"]
-    if totals.cancelled:
-        parts[0] += f", {totals.cancelled} cancelled by us"
-    bad = {name: n for name, n in totals.outcomes.items() if name not in {"ok", "length", "cancelled"}}
-    if bad:
-        parts.append("of them " + ", ".join(f"{n} {name}" for name, n in bad.items()))
+    counts = f"{totals.requests} requests: {totals.completed} completed, {totals.failed} failed"
+    if "cancelled" in totals.outcomes:
+        counts += f", {totals.outcomes['cancelled']} cancelled by us"
+    parts = [counts]
+    if bad := [f"{n} {name}" for name, n in totals.outcomes.items() if name not in _UNEVENTFUL]:
+        parts.append("of them " + ", ".join(bad))
     parts.append(f"{totals.input_tokens} tokens in, {totals.output_tokens} out")
     if totals.usd is not None:
         parts.append(people_usd(totals.usd))
@@ -68,12 +73,12 @@ def _totals(result: Result) -> str:
 
 
 def _latencies(result: Result) -> Iterator[str]:
-    yield f"{'':<10}{'n':>8}{'mean':>11}{'p50':>11}{'p90':>11}{'p95':>11}{'p99':>11}{'max':>11}"
+    yield _row("", "n", "mean", "p50", "p90", "p95", "p99", "max")
     latency = result.latency
     rows = {"TTFT": latency.ttft_s, "ITL": latency.itl_s, "TPOT": latency.tpot_s, "E2E": latency.e2e_s}
     for name, spread in rows.items():
         if spread.n:
-            yield f"{name:<10}{spread.n:>8}" + "".join(f"{_s(v):>11}" for v in _columns(spread))
+            yield _row(name, str(spread.n), *(_s(value) for value in _columns(spread)))
     through = result.throughput
     if through.requests_per_s is not None and through.output_tokens_per_s is not None:
         yield f"{through.requests_per_s:.2f} requests/s, {through.output_tokens_per_s:.0f} output tokens/s"
@@ -85,21 +90,21 @@ def _columns(spread: Percentiles) -> tuple[float | None, ...]:
 
 def _levels(result: Result) -> Iterator[str]:
     unit = "req/s" if result.levels[0].rate is not None else "users"
-    yield f"{unit:>10}{'n':>8}{'TTFT p50':>11}{'TTFT p95':>11}{'TPOT p95':>11}{'tokens/s':>11}{'errors':>11}"
-    for level in result.levels:
-        load = level.users if level.rate is None else level.rate
-        yield f"{load:>10g}{level.n:>8}" + "".join(f"{cell:>11}" for cell in _level_cells(level))
-    yield f"A {_HOLLOW} has too few samples. Requests that started while a level settled are left out."
+    yield _row(unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
+    yield from (_level(level) for level in result.levels)
+    yield f"{_HOLLOW}: too few samples. What started while a level settled is left out."
 
 
-def _level_cells(level: LevelResult) -> tuple[str, ...]:
-    rate = level.output_tokens_per_s
-    return (
+def _level(level: LevelResult) -> str:
+    return _row(
+        f"{level.users if level.rate is None else level.rate:g}",
+        str(level.n),
         _s(level.ttft_s.p50),
         _s(level.ttft_s.p95),
         _s(level.tpot_s.p95),
-        _HOLLOW if rate is None else f"{rate:.0f}",
-        _HOLLOW if level.error_rate is None else f"{level.error_rate:.1%}",
+        _HOLLOW if level.output_tokens_per_s is None else f"{level.output_tokens_per_s:.0f}",
+        _share(level.error_rate),
+        _share(level.goodput),
     )
 
 
@@ -107,12 +112,28 @@ def _rest_on(result: Result) -> str:
     """What the figures rest on."""
     probe = result.probe
     source = result.totals.token_source or "none"
-    share = "unknown" if probe.cpu_share is None else f"{probe.cpu_share:.0%} of a core"
+    share = "CPU unknown" if probe.cpu_share is None else f"{probe.cpu_share:.0%} of a core"
     kinds = ", ".join(f"{n} {kind}" for kind, n in probe.stamps.items() if n) or "none"
     error = probe.stamp_error_s.p99
     late = "" if error is None else f" (p99 {error * 1e6:.0f} us late)"
     return f"Tokens by {source}; stamps: {kinds}{late}; probe: {share}, {probe.workers} worker(s)."
 
 
+def _row(name: str, n: str, *cells: str) -> str:
+    return f"{name:<6}{n:>8}" + "".join(f"{cell:>11}" for cell in cells)
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    """Lines of foreign text; a word that is longer than a line, such as an address, stays whole."""
+    return textwrap.wrap(
+        clean(text), _WIDTH, initial_indent=indent, subsequent_indent=" " * (len(indent) or 2),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
 def _s(seconds: float | None) -> str:
     return _HOLLOW if seconds is None else people_seconds(seconds)
+
+
+def _share(share: float | None) -> str:
+    return _HOLLOW if share is None else f"{share:.1%}"

@@ -1,0 +1,44 @@
+"""Values in ascending order, cheap to add to and to read at any number of them."""
+
+from bisect import bisect_left, bisect_right, insort
+from itertools import accumulate
+from operator import itemgetter
+
+from llmprobe.metrics.percentiles import spread
+from llmprobe.metrics.snapshot import Percentiles
+
+_BLOCK = 1024
+
+
+class Ordered:
+    """Short ascending blocks, each above the one before: one long list would be moved with each value."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[float]] = []
+        self._n = 0
+        self._total = 0.0
+
+    def add(self, value: float) -> None:
+        """Put a value where it belongs."""
+        self._n += 1
+        self._total += value
+        if not self._blocks:
+            self._blocks.append([value])
+            return
+        place = min(bisect_left(self._blocks, value, key=itemgetter(-1)), len(self._blocks) - 1)
+        block = self._blocks[place]
+        insort(block, value)
+        if len(block) > _BLOCK:
+            half = len(block) // 2
+            self._blocks[place : place + 1] = [block[:half], block[half:]]
+
+    def percentiles(self) -> Percentiles:
+        """The same as `metrics.percentiles.percentiles` of all values."""
+        ends = list(accumulate(map(len, self._blocks)))
+
+        def at(place: int) -> float:
+            number = bisect_right(ends, place)
+            block = self._blocks[number]
+            return block[place - ends[number] + len(block)]
+
+        return spread(self._n, self._total, at)
