@@ -27,8 +27,8 @@ class Kind(StrEnum):
     """An error object comes where a chunk should, and the stream ends."""
 
 
-AT_ONCE = {Kind.RATE_LIMITED: 429, Kind.SERVER_ERROR: 500, Kind.UNAVAILABLE: 503}
-"""Statuses of the kinds that answer in place of the model."""
+AT_ONCE = frozenset({Kind.RATE_LIMITED, Kind.SERVER_ERROR, Kind.UNAVAILABLE})
+"""The kinds that answer in place of the model."""
 
 
 class Shares(Struct, frozen=True):
