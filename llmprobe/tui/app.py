@@ -140,7 +140,7 @@ class ProbeApp(App[int]):
     def _told_to_go(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP and self._driver is not None:
             self._hung_up = True
-            self._driver.write = _to_nobody  # type: ignore[method-assign]  # it would block, once its buffer is full
+            self._driver.write = _to_nobody  # type: ignore[method-assign]  # it would block
         self.leave(128 + number)
 
     async def run_async(self, *args: Any, **options: Any) -> int | None:
@@ -335,5 +335,5 @@ class ProbeApp(App[int]):
             )
 
 
-def _to_nobody(_: str) -> None:
+def _to_nobody(data: str) -> None:
     """What is drawn once the terminal is gone."""
