@@ -37,10 +37,10 @@ _SMALL_GPU = Config(
         step_s=0.022,
         step_s_per_request=0.0006,
         step_s_per_kv_token=2e-7,
-        prefill_s_per_token=0.00006,
-        latency_s=0.13,
+        prefill_s_per_token=0.0001,
+        latency_s=0.15,
     ),
-    Lengths(median=120, sigma=0.5),
+    Lengths(median=130, sigma=0.5),
 )
 _BIG_GPU = Hardware(
     slots=64,
@@ -62,7 +62,7 @@ PRESETS: dict[str, Preset] = {
     "big-gpu": Preset(
         says="Two fast replicas with 64 slots each behind a balancer.",
         machine=Config(_BIG_GPU, Lengths(median=140, sigma=0.5), replicas=2),
-        capacity=152,
+        capacity=153,
         cause="ttft",
     ),
     "rpm-limit": Preset(
@@ -72,8 +72,8 @@ PRESETS: dict[str, Preset] = {
         cause="rate limit (requests)",
     ),
     "tpm-limit": Preset(
-        says="A hosted API that allows 180,000 tokens a minute, prompt and max_tokens counted up front.",
-        machine=Config(_BIG_GPU, Lengths(median=150), limits=Limits(tokens_per_minute=180_000, burst_s=15)),
+        says="A hosted API that allows 130,000 tokens a minute, prompt and max_tokens counted up front.",
+        machine=Config(_BIG_GPU, Lengths(median=150), limits=Limits(tokens_per_minute=130_000, burst_s=15)),
         capacity=10,
         cause="rate limit (tokens)",
     ),

@@ -11,7 +11,8 @@ from llmprobe.core.errors import UsageError
 from llmprobe.sim.model import Config
 from llmprobe.sim.presets import PRESETS, preset
 
-BENCH = Path(__file__).parents[1] / "bench" / "true_capacity.py"
+TESTS = Path(__file__).parents[1]
+BENCH = TESTS / "bench" / "true_capacity.py"
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,11 @@ def test_four_users_find_the_default_endpoint_lively(bench: ModuleType) -> None:
 def test_an_unknown_preset_is_told_which_there_are() -> None:
     with pytest.raises(UsageError, match=r"small-gpu.*fixed"):
         preset("huge-gpu")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_readme_tells_the_same(name: str) -> None:
+    one = PRESETS[name]
+    capacity = "any" if one.capacity is None else one.capacity
+    readme = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | {capacity} | {one.cause} | {one.says} |\n" in readme
