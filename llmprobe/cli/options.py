@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from llmprobe.core.errors import UsageError
 from llmprobe.core.load import Stage
 from llmprobe.core.scenario import Endpoint, Scenario
-from llmprobe.core.slo import parse_slos
+from llmprobe.core.slo import Slo, parse_slos
 from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
 
@@ -85,7 +85,7 @@ def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
         hold_s = args.duration if args.duration is not None else _UNTIL_STOPPED_S
         kind = "rate" if args.rate is not None else "users"
         load = replace(load, kind=kind, stages=(Stage(to=float(wanted), hold_s=hold_s),))
-    slos = parse_slos(args.slo) if args.slo else None
+    slos = _slos(args.slo) if args.slo else None
     return replace(
         _put(scenario, slo=slos, seed=args.seed), endpoint=endpoint, prompts=prompts, load=load, stop=stop
     )
@@ -104,6 +104,13 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError(f"--header {text!r} is not a header; write it as 'X-Team: search'")
     return name.strip(), value.strip()
+
+
+def _slos(texts: list[str]) -> tuple[Slo, ...]:
+    try:
+        return parse_slos(texts)
+    except ValueError as error:
+        raise UsageError(f"--slo: {error}") from None
 
 
 def _corpus(name: str) -> str:
