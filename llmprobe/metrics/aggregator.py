@@ -1,6 +1,6 @@
 """Folds a run's events into what a face shows of it. Pure, and the only writer of snapshots.
 
-Live figures are over the last `WINDOW_S`; the window's front is the newest time that any event told of.
+Live figures are over the last `WINDOW_S`; early in a run, over what there was of it.
 """
 
 from collections import Counter, deque
@@ -44,11 +44,10 @@ class Aggregator:
 
     def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users") -> None:
         self._levels = Levels(slos, kind)
-        self._ttft = Recent(WINDOW_S)
-        self._tpot = Recent(WINDOW_S)
-        self._completed = Recent(WINDOW_S)
-        self._answers: deque[tuple[float, Outcome]] = deque()
-        self._chunks = Recent(WINDOW_S)
+        self._ttft = Recent[float]()
+        self._tpot = Recent[float]()
+        self._answers = Recent[Outcome]()
+        self._chunks = Recent[float]()
         self._seconds = Seconds()
         self._intervals: dict[int, Interval] = {}
         self._rows: dict[int, tuple[Row, ...]] = {}
@@ -95,15 +94,15 @@ class Aggregator:
 
     def snapshot(self, at_s: float) -> Snapshot:
         """Everything as of `at_s`, seconds since the run's start."""
-        self._forget_before(at_s - WINDOW_S)
+        for recent in (self._ttft, self._tpot, self._answers, self._chunks):
+            recent.forget_before(at_s - WINDOW_S)
         span_s = min(max(at_s, 1e-9), WINDOW_S)
         self._levels.note_overdue(((o.level_id, o.started_s) for o in self._open.values() if o.waiting), at_s)
-        counts = Counter(outcome for _, outcome in self._answers)
+        counts = Counter(self._answers.values)
         answers = sum(counts.values())
         newest = self._intervals.values()
-        tokens_per_s = self._chunks.total * self.tokens_per_chunk / span_s if self._started else None
+        tokens_per_s = sum(self._chunks.values) * self.tokens_per_chunk / span_s if self._started else None
         tpot = percentiles(self._tpot.values)
-        failed = sum(n for outcome, n in self._outcomes.items() if outcome.failed)
         timeouts = sum(counts[outcome] for outcome in TIMEOUTS)
         limited, server = counts[Outcome.RATE_LIMITED], counts[Outcome.SERVER_ERROR]
         return Snapshot(
@@ -114,7 +113,7 @@ class Aggregator:
             in_flight=len(self._open),
             backing_off=sum(interval.backing_off for interval in newest),
             ended_10s=answers,
-            requests_per_s=self._completed.total / span_s if self._started else None,
+            requests_per_s=_completed(counts) / span_s if self._started else None,
             ttft=percentiles(self._ttft.values),
             tpot=tpot,
             tokens_per_s=tokens_per_s,
@@ -123,13 +122,13 @@ class Aggregator:
             rate_limited_share=limited / answers if answers else None,
             server_errors_10s=server,
             timeouts_10s=timeouts,
-            other_failures_10s=sum(n for o, n in counts.items() if o.failed) - limited - server - timeouts,
+            other_failures_10s=_failed(counts) - limited - server - timeouts,
             seconds=self._seconds.until(at_s, self.tokens_per_chunk),
             levels=self._levels.figures(at_s),
             outcomes=dict(self._outcomes),
             started=self._started,
-            completed=sum(n for outcome, n in self._outcomes.items() if outcome.completed),
-            failed=failed,
+            completed=_completed(self._outcomes),
+            failed=_failed(self._outcomes),
             cancelled=self._outcomes[Outcome.CANCELLED],
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
@@ -163,12 +162,11 @@ class Aggregator:
         if record.outcome in {Outcome.CANCELLED, Outcome.LOST}:
             return
         at_s = record.ended_s
-        self._answers.append((at_s, record.outcome))
+        self._answers.add(at_s, record.outcome)
         self._seconds.answer(at_s, record.outcome)
         if record.outcome.failed:
             self._last_error = record.error or record.outcome.value
             return
-        self._completed.add(at_s, 1)
         if record.tpot_s is not None and (record.output_tokens or 0) >= TPOT_TOKENS:
             self._tpot.add(at_s, record.tpot_s)
 
@@ -190,11 +188,13 @@ class Aggregator:
         elif self._followed is not None and event.follows is None:
             self._followed = None
 
-    def _forget_before(self, at_s: float) -> None:
-        for recent in (self._ttft, self._tpot, self._completed, self._chunks):
-            recent.forget_before(at_s)
-        while self._answers and self._answers[0][0] < at_s:
-            self._answers.popleft()
+
+def _completed(outcomes: Counter[Outcome]) -> int:
+    return sum(n for outcome, n in outcomes.items() if outcome.completed)
+
+
+def _failed(outcomes: Counter[Outcome]) -> int:
+    return sum(n for outcome, n in outcomes.items() if outcome.failed)
 
 
 def _line(record: RequestRecord, text: str) -> Finished:

@@ -1,27 +1,29 @@
-"""Samples of the last seconds."""
+"""What happened in the last seconds."""
 
-from collections import deque
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+from llmprobe.core.outcome import Outcome
+
+V = TypeVar("V", float, Outcome)
 
 
-class Recent:
-    """Values with their times, roughly in order of time; old ones are forgotten from the front."""
+class Recent(Generic[V]):
+    """Values with their times. They may come in any order: several workers tell, and streams end late."""
 
-    def __init__(self, span_s: float) -> None:
-        self.span_s = span_s
-        self._samples: deque[tuple[float, float]] = deque()
-        self.total = 0.0
+    def __init__(self) -> None:
+        self._samples: list[tuple[float, V]] = []
 
-    def add(self, at_s: float, value: float) -> None:
+    def add(self, at_s: float, value: V) -> None:
         """A value came up at a time."""
-        self._samples.append((at_s, value))
-        self.total += value
+        heappush(self._samples, (at_s, value))
 
     def forget_before(self, at_s: float) -> None:
         """Drop what is older."""
         while self._samples and self._samples[0][0] < at_s:
-            self.total -= self._samples.popleft()[1]
+            heappop(self._samples)
 
     @property
-    def values(self) -> list[float]:
-        """In order of arrival."""
+    def values(self) -> list[V]:
+        """In no order."""
         return [value for _, value in self._samples]
