@@ -6,6 +6,7 @@ After a fall of the load it is twice as many, since users leave only after their
 than 15 s (30 s after a fall). The same fold serves the live curve and, afterwards, the report.
 """
 
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -196,7 +197,7 @@ class Levels:
 
     def _figures(self, target: float, now_s: float) -> LevelFigures:
         place = self._places[target]
-        seconds = sum(visit.seconds(now_s) for visit in place.visits)
+        seconds = math.fsum(visit.seconds(now_s) for visit in place.visits)
         judged = place.judged + place.overdue
         return LevelFigures(
             users=int(target) if self._kind == "users" else 0,

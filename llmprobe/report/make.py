@@ -1,9 +1,9 @@
 """One pure function from what a run folder tells to a result: live, later, or after a kill."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -32,7 +32,6 @@ from llmprobe.report.result import (
     Workload,
 )
 
-N = TypeVar("N", int, float)
 _BOUND_CPU_SHARE = 0.85
 _BOUND_SECONDS = 3
 """Seconds at a level below which its CPU share is noise."""
@@ -172,7 +171,7 @@ def _totals(records: Sequence[RequestRecord]) -> Totals:
         reasoning_tokens=_known_sum(record.reasoning_tokens for record in records),
         cached_tokens=_known_sum(record.cached_tokens for record in records),
         token_source="+".join(sorted({r.token_source for r in records if r.token_source})) or None,
-        usd=_known_sum(record.usd for record in records),
+        usd=_known_usd(records),
     )
 
 
@@ -257,7 +256,12 @@ def _busiest(settled: Sequence[tuple[float, Moment]]) -> tuple[float | None, flo
     return max(means, default=(None, 0.0))
 
 
-def _known_sum(values: Iterable[N | None]) -> N | None:
+def _known_usd(records: Sequence[RequestRecord]) -> float | None:
+    known = [record.usd for record in records if record.usd is not None]
+    return math.fsum(known) if known else None
+
+
+def _known_sum(values: Iterable[int | None]) -> int | None:
     """The sum of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -32,8 +32,9 @@ def _lines(result: Result) -> Iterator[str]:
     yield from _wrap(_totals(result))
     if result.insecure:
         yield "Certificates were not checked (--insecure)."
-    yield ""
-    yield from _latencies(result)
+    if result.latency.e2e_s.n:
+        yield ""
+        yield from _latencies(result)
     if result.levels:
         yield ""
         yield from _levels(result)

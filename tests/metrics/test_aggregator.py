@@ -1,7 +1,7 @@
 """Streams of events made by hand, and what a face would be shown of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmprobe.core.events import (
@@ -75,6 +75,7 @@ _told = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(_told, min_size=1, max_size=4), st.randoms())
 def test_the_workers_intervals_may_come_interleaved_in_any_order(told, random):
     queues = [

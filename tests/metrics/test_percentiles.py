@@ -4,7 +4,7 @@ from fractions import Fraction
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmprobe.core.slo import SAMPLES_FOR
@@ -22,6 +22,7 @@ def _by_definition(values: list[float], share: Fraction) -> float:
     return min(v for v in values if Fraction(sum(other <= v for other in values), len(values)) >= share)
 
 
+@settings(deadline=None)
 @given(durations)
 def test_a_percentile_is_the_smallest_value_that_its_share_does_not_exceed(values):
     read = percentiles(values)
@@ -31,6 +32,7 @@ def test_a_percentile_is_the_smallest_value_that_its_share_does_not_exceed(value
         assert getattr(read, name) == expected
 
 
+@settings(deadline=None)
 @given(durations)
 def test_values_kept_in_order_read_the_same(values):
     with patch.object(ordered, "_BLOCK", 8):

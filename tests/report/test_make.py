@@ -1,0 +1,184 @@
+"""From what a run folder tells to its result."""
+
+import pytest
+from msgspec.structs import replace
+
+from llmprobe.core.load import Load
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.scenario import Baseline, Endpoint, Prices
+from llmprobe.core.slo import parse_slos
+from llmprobe.report.files import Changed, Ended
+from llmprobe.report.make import make_result
+
+AT_ONE = Changed(0.0, 0, 1)
+
+
+def _ended(reason, at_s=10.0):
+    return Ended(at_s, reason, reason)
+
+
+def _alone(make, n=30, **fields):
+    """One user that sends `n` requests of a second each."""
+    return [make.record(float(k), 1.0, index=k, **fields) for k in range(n)]
+
+
+def test_a_run_that_went_well_passes_and_is_complete(evening, scenario):
+    result = make_result(evening, scenario)
+    assert (result.verdict.passed, result.verdict.exit_code, result.complete) == (True, 0, True)
+    assert (result.started, result.duration_s) == ("2026-05-04T20:15:00.000+00:00", 66.0)
+    assert (result.capacity, result.limits, result.server) == (None, None, None)
+
+
+def test_warm_up_and_settling_are_in_the_totals_and_in_nothing_else(evening, scenario):
+    result = make_result(evening, scenario)
+    low, high = result.levels
+    assert (low.users, low.settling, low.n) == (4, 4, 116)
+    assert (high.users, high.settling, high.n) == (16, 16, 272)
+    assert result.totals.requests == len(evening.records) == 20 + low.n + 4 + high.n + 16
+    assert result.warmup_requests == 20
+    assert result.latency.ttft_s.n == result.verdict.slos[0].n == low.n + high.n
+
+
+def test_seconds_at_a_level_leave_its_settling_out(evening, scenario):
+    low, high = make_result(evening, scenario).levels
+    assert (low.seconds, high.seconds) == (35.5 - 6, 65 - 39)
+    assert low.output_tokens_per_s == 116 * 40 / 29.5
+
+
+def test_throughput_is_over_the_measured_time(evening, scenario):
+    through = make_result(evening, scenario).throughput
+    measured = [record for record in evening.records if record.level_id >= 0]
+    last_s = max(record.ended_s for record in measured)
+    assert through.requests_per_s == len(measured) / (last_s - 5.0)
+    assert through.output_tokens_per_s == 40 * len(measured) / (last_s - 5.0)
+    assert through.tokens_per_s_per_user == 1 / 0.03
+
+
+def test_gaps_between_tokens_are_those_of_settled_seconds(make, scenario):
+    series = [make.moment(float(second), gap_s=9.0 if second <= 1 else 0.02) for second in range(1, 31)]
+    run = make.run(_alone(make), [Changed(0.5, 0, 1), make.DONE], series)
+    itl = make_result(run, scenario).latency.itl_s
+    assert (itl.n, itl.max) == (29 * 100, 0.02)
+    assert itl.mean == pytest.approx(0.02)
+
+
+def test_a_killed_run_is_judged_by_what_it_measured_and_is_not_complete(evening, scenario):
+    killed = replace(evening, lines=evening.lines[:-2], broken_lines=1)
+    result = make_result(killed, scenario)
+    assert (result.complete, result.ended, result.torn_lines) == (False, None, 1)
+    assert result.duration_s == 66.0
+    assert result.verdict.passed
+    assert [level.users for level in result.levels] == [4, 16]
+
+
+def test_a_folder_that_lost_its_first_line_still_has_a_result(make, scenario):
+    result = make_result(make.run(_alone(make)), scenario)
+    assert (result.started, result.url, result.levels) == (None, None, ())
+    assert result.totals.completed == 30
+    assert result.verdict.exit_code == 5
+
+
+def test_an_empty_run_has_a_result_without_figures(make, scenario):
+    result = make_result(make.run([], [make.BEGAN]), scenario)
+    assert result.totals.requests == 0
+    assert result.latency.ttft_s.p50 is None
+    assert result.throughput.requests_per_s is None
+    assert result.verdict.exit_code == 5
+    assert result.verdict.reasons[0] == "no request had ended when the run did"
+
+
+@pytest.mark.parametrize(
+    ("reason", "complete"),
+    [("plan", True), ("stopped", True), ("money", True), ("interrupted", False), ("fault", False)],
+)
+def test_a_run_cut_short_is_not_complete(make, scenario, reason, complete):
+    assert make_result(make.run(_alone(make), [AT_ONE, _ended(reason)]), scenario).complete is complete
+
+
+def test_a_request_booked_as_lost_that_was_written_after_all_counts_once(make, scenario):
+    lost = [make.record(index=k, outcome=Outcome.LOST, ttft_s=None) for k in (3, 99)]
+    totals = make_result(make.run([*_alone(make), *lost], [AT_ONE]), scenario).totals
+    assert (totals.requests, totals.completed, totals.cancelled) == (31, 30, 1)
+    assert totals.outcomes == {"lost": 1, "ok": 30}
+
+
+def test_records_that_the_disk_refused_are_counted(make, scenario):
+    result = make_result(make.run(_alone(make), [AT_ONE]), scenario, unwritten=_alone(make, 5))
+    assert result.totals.requests == 35
+
+
+def test_on_a_faster_simulator_the_bounds_are_as_much_tighter(make, scenario):
+    fast = replace(scenario, endpoint=Endpoint(url="sim:small-gpu?speed=10"))
+    slos = make_result(make.run(_alone(make), [AT_ONE]), fast).verdict.slos
+    assert [slo.slo for slo in slos] == ["p95 ttft < 100ms", "p95 tpot < 6ms", "errors < 1%"]
+    assert [slo.passed for slo in slos] == [False, False, True]
+
+
+def test_a_level_where_the_worker_was_busy_makes_the_run_probe_bound(make, scenario):
+    lines = [AT_ONE, Changed(20.0, 1, 2), Changed(30.0, 2, 0), _ended("plan", 30.0)]
+    records = [make.record(k / 2, 1.0, index=k, level_id=int(k >= 40)) for k in range(60)]
+    series = [make.moment(float(s), 1, cpu_share=0.95 if s > 20 else 0.1) for s in range(1, 31)]
+    result = make_result(make.run(records, lines, series), scenario)
+    assert result.probe.bound
+    assert result.probe.cpu_share == pytest.approx(0.95)
+    assert result.probe.why == "at a load of 2 a worker used 95% of a core; try --workers 2"
+    assert result.verdict.exit_code == 5
+
+
+def test_a_busy_worker_while_a_level_settles_binds_nothing(make, scenario):
+    series = [make.moment(float(s), 1, cpu_share=1.0 if s <= 1 else 0.1) for s in range(1, 31)]
+    result = make_result(make.run(_alone(make), [AT_ONE, make.DONE], series), scenario)
+    assert not result.probe.bound
+    assert result.probe.cpu_share == pytest.approx(0.1)
+
+
+def test_where_no_level_lasted_the_probes_share_is_that_of_the_whole_run(make, scenario):
+    series = [make.moment(1.0, cpu_share=0.9), make.moment(2.0, cpu_share=1.0, lag_s=0.3)]
+    probe = make_result(make.run([], [AT_ONE], series), scenario).probe
+    assert not probe.bound
+    assert probe.cpu_share == pytest.approx(0.95)
+    assert (probe.loop_lag_p99_s, probe.loop_lag_max_s) == (None, 0.3)
+
+
+def test_cost_is_told_where_prices_are_known(make, scenario):
+    records = _alone(make, usd=0.01)
+    series = [make.moment(float(second), 1) for second in range(1, 31)]
+    run = make.run(records, [AT_ONE, make.DONE], series)
+    assert make_result(run, scenario).cost is None
+    cost = make_result(run, replace(scenario, prices=Prices(input=0.15, output=0.6))).cost
+    assert cost is not None
+    assert cost.usd == pytest.approx(0.30)
+    assert cost.usd_per_request == pytest.approx(0.01)
+    assert cost.usd_per_user_hour == pytest.approx(0.30 / (30 / 3600))
+    assert cost.prices == "$0.15 in, $0.6 out, a million tokens"
+
+
+def test_the_cached_share_is_of_the_tokens_whose_cache_is_known(make, scenario):
+    records = [
+        make.record(index=0),
+        make.record(index=1, cached_tokens=25),
+        make.record(index=2, cached_tokens=0),
+    ]
+    result = make_result(make.run(records, [AT_ONE]), scenario)
+    assert (result.workload.cached_share, result.totals.cached_tokens) == (25 / 200, 25)
+
+
+def test_a_run_at_a_rate_has_levels_by_rate(make, scenario):
+    records = [make.record(k / 2, 1.0, index=k) for k in range(60)]
+    run = make.run(records, [Changed(0.0, 0, 2.0), Changed(30.0, 1, 0), make.DONE])
+    (level,) = make_result(run, replace(scenario, load=Load(kind="rate"))).levels
+    assert (level.rate, level.users) == (2.0, 0)
+
+
+def test_a_run_that_is_worse_than_its_baseline_fails(evening, scenario):
+    against = replace(scenario, baseline=Baseline({"ttft_p50_s": 0.1}))
+    verdict = make_result(evening, against).verdict
+    assert verdict.exit_code == 1
+    assert verdict.reasons[0].startswith("baseline ttft_p50_s: ")
+
+
+def test_goodput_is_judged_over_all_levels(make, scenario):
+    records = [make.record(float(k), 1.0, index=k, ttft_s=2.0 if k % 2 else 0.2) for k in range(41)]
+    strict = replace(scenario, slo=parse_slos(["p95 ttft < 1s", "goodput > 90%"]))
+    goodput = make_result(make.run(records, [AT_ONE, make.DONE]), strict).verdict.slos[1]
+    assert (goodput.value, goodput.n, goodput.passed) == (0.5, 40, False)
