@@ -9,7 +9,8 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -24,13 +25,20 @@ from llmprobe.tui.keys import KEYS, PANES
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
 from llmprobe.tui.lifetime import Lifetime
 from llmprobe.tui.panes.streams import StreamsPane
+from llmprobe.tui.screens.ask import AskScreen
+from llmprobe.tui.screens.endpoint import EndpointScreen
+from llmprobe.tui.screens.help import HelpScreen
+from llmprobe.tui.screens.mark import MarkScreen
 from llmprobe.tui.screens.probe import ProbeScreen
+from llmprobe.tui.screens.reply import ReplyScreen
+from llmprobe.tui.screens.save import SaveScreen
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.slider import Slider
 
 INTERNAL = 70
+Doing = Callable[[], Awaitable[object]]
 _OVER = (State.FAILED, State.CLOSED)
 
 
@@ -38,7 +46,7 @@ class ProbeApp(App[int]):
     """`run()` returns the exit code: 0, the one of the error that kept it from opening, or 128 + a signal."""
 
     TITLE = "llmprobe"
-    CSS_PATH = "probe.tcss"
+    CSS_PATH = Path(__file__).with_name("probe.tcss")
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar = [
@@ -111,7 +119,7 @@ class ProbeApp(App[int]):
         """Close what is open, if anything, and open this."""
         self._agreed = False
         self.probe.streams.forget()
-        self.run_worker(self._reopen(scenario), group="opening")
+        self._beside(partial(self._reopen, scenario))
 
     async def _reopen(self, scenario: Scenario) -> None:
         await self._lifetime.open(scenario)
@@ -124,7 +132,7 @@ class ProbeApp(App[int]):
         if not self._leaving:
             self._leaving = True
             self.probe.banner.flash("·", "finishing the run folder and ending all processes …")
-            self.run_worker(self._leave(code), group="leaving")
+            self._beside(partial(self._leave, code))
 
     async def _leave(self, code: int) -> None:
         message: str | None = None
@@ -157,8 +165,6 @@ class ProbeApp(App[int]):
 
     async def action_quit(self) -> None:
         """q: asks while requests are in flight."""
-        from llmprobe.tui.screens.ask import AskScreen
-
         view = self._view()
         code = self._lifetime.failed_with or 0
         if view is None or view.state in {State.IDLE, State.STOPPED, *_OVER}:
@@ -173,22 +179,26 @@ class ProbeApp(App[int]):
     async def action_pause(self) -> None:
         """Ctrl+Z: the load stops before the screen is out of sight."""
         if (session := self.feed.session) is not None:
-            await self._guarded(session.stop())
+            await self._guarded(session.stop)
         self.action_suspend_process()
         self.probe.banner.flash("·", "the load was stopped before the screen was suspended; space goes on")
 
     # What a person does to the session
 
+    def _beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it without keeping the screen waiting."""
+        self.run_worker(cast("Any", work))  # its type is narrower than what it takes
+
     def _view(self) -> View | None:
         return self.feed.session.view() if self.feed.session is not None else None
 
-    def _act(self, doing: Awaitable[object]) -> None:
+    def _act(self, doing: Doing) -> None:
         """Do it beside the screen, and show the result at once."""
-        self.run_worker(self._guarded(doing))
+        self._beside(partial(self._guarded, doing))
 
-    async def _guarded(self, doing: Awaitable[object]) -> None:
+    async def _guarded(self, doing: Doing) -> None:
         try:
-            await doing
+            await doing()
         except LlmprobeError as error:
             self.probe.banner.flash("✖", error.message)
         self.probe.poll()
@@ -209,22 +219,20 @@ class ProbeApp(App[int]):
             case State.IDLE | State.STOPPED:
                 self._start(session)
             case State.RUNNING:
-                self._act(session.stop())
+                self._act(session.stop)
             case State.STOPPING:
-                self._act(session.stop(now=True))
+                self._act(partial(session.stop, now=True))
             case State.CAPPED:
                 self._raise_cap(session, view)
             case _:
                 pass
 
     def _start(self, session: ProbeSession) -> None:
-        from llmprobe.tui.screens.ask import AskScreen
-
         asked = None if self._agreed else session.consent()
 
         def begin() -> None:
             self._agreed = True
-            self._act(session.start())
+            self._act(session.start)
 
         if asked is None:
             begin()
@@ -232,8 +240,6 @@ class ProbeApp(App[int]):
             self._ask(AskScreen("Before anything is sent", asked, yes="start"), begin)
 
     def _raise_cap(self, session: ProbeSession, view: View) -> None:
-        from llmprobe.tui.screens.ask import AskScreen
-
         requests, usd = view.max_requests, view.max_usd
         if requests is not None and view.spent_requests >= requests:
             said, requests = f"{requests} requests were sent. Raise the cap to {requests * 2}?", requests * 2
@@ -243,7 +249,7 @@ class ProbeApp(App[int]):
             return
         self._ask(
             AskScreen("Raise the cap", said, yes="raise"),
-            lambda: self._act(session.raise_caps(requests, usd)),
+            lambda: self._act(partial(session.raise_caps, requests, usd)),
         )
 
     @on(Slider.Moved)
@@ -252,22 +258,20 @@ class ProbeApp(App[int]):
         self.feed.hand(event.value)
         if not self._sending:
             self._sending = True
-            self.run_worker(self._send_load())
+            self._beside(self._send_load)
 
     async def _send_load(self) -> None:
         try:
             sent = None
             while (session := self.feed.session) is not None and sent != self.feed.users:
                 sent = self.feed.users
-                await self._guarded(session.set_load(sent))
+                await self._guarded(partial(session.set_load, sent))
         finally:
             self._sending = False
 
     @on(Slider.EndAsked)
     def end_asked(self, event: Slider.EndAsked) -> None:
         """The whole of the slider is worth a question."""
-        from llmprobe.tui.screens.ask import AskScreen
-
         slider = self.probe.load.slider
         question = f"Go from {slider.value} to {event.value} users at once?"
         self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, event.value))
@@ -276,25 +280,20 @@ class ProbeApp(App[int]):
     def rows_in_sight(self, event: StreamsPane.Watching) -> None:
         """Only what is looked at travels."""
         if self.feed.session is not None:
-            self._act(self.feed.session.watch(event.watch))
+            self._act(partial(self.feed.session.watch, event.watch))
 
     def action_save(self) -> None:
         """s: as a scenario."""
-        from llmprobe.tui.screens.save import SaveScreen
-
         if (session := self.feed.session) is not None:
             self.push_screen(SaveScreen(self.feed.scenario.name, session.save))
 
     def action_test(self) -> None:
         """t: one request outside the run."""
-        from llmprobe.tui.screens.reply import ReplyScreen
-
         if (session := self.feed.session) is not None:
-            self.push_screen(ReplyScreen(session.test(), session.view().url))
+            self.push_screen(ReplyScreen(session.test, session.view().url))
 
     def action_endpoint(self) -> None:
         """e: another endpoint, model, key name or output limit."""
-        from llmprobe.tui.screens.endpoint import EndpointScreen
 
         def opened(scenario: Scenario | None) -> None:
             if scenario is not None and (scenario != self.feed.scenario or self.feed.session is None):
@@ -306,7 +305,6 @@ class ProbeApp(App[int]):
 
     def action_mark(self) -> None:
         """m: a note beside the figures."""
-        from llmprobe.tui.screens.mark import MarkScreen
 
         def noted(text: str | None) -> None:
             session = self.feed.session
@@ -321,8 +319,6 @@ class ProbeApp(App[int]):
 
     def action_help(self) -> None:
         """?: keys and terms."""
-        from llmprobe.tui.screens.help import HelpScreen
-
         self.push_screen(HelpScreen())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

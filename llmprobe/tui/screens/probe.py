@@ -3,6 +3,7 @@
 What a person does to the session (a moved slider, other rows in sight) bubbles up to the app as messages.
 """
 
+from functools import partial
 from typing import ClassVar, Protocol, cast
 
 from textual import on
@@ -27,7 +28,10 @@ from llmprobe.tui.panes.load import LoadPane
 from llmprobe.tui.panes.streams import StreamsPane
 from llmprobe.tui.panes.tabs import Tabs
 from llmprobe.tui.panes.too_small import TooSmall
+from llmprobe.tui.widgets.curve import warm_up
 from llmprobe.tui.widgets.title import pane_title
+
+_WARM_UP_AFTER_S = 0.5
 
 
 class _Shows(Protocol):
@@ -95,7 +99,8 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         for figure, title in zip(self._figures.parts, titles, strict=True):
             figure.border_title = title
         self.set_interval(POLL_EVERY_S, self.poll)
-        self.poll()
+        self.set_timer(_WARM_UP_AFTER_S, partial(self.run_worker, warm_up, thread=True))
+        self.lay_out(*self.app.size)
 
     # What is shown
 

@@ -4,6 +4,7 @@ Axes, ticks and colours are the caller's. A cell's column is `round(x_share * (w
 from the bottom, so that what the caller draws beside a point lines up with it.
 """
 
+import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ class Series:
     """One character a point, or `braille` for a fine line through all of them."""
 
 
+def warm_up() -> None:
+    """Load plotext before the first point asks for it: 130 ms of CPU, for a thread beside the screen."""
+    importlib.import_module("plotext")
+
+
 def trace(
     series: Sequence[Series],
     width: int,
@@ -34,7 +40,7 @@ def trace(
     y_range: tuple[float, float],
 ) -> list[list[Cell]]:
     """`height` rows, top first, of `width` cells. What lies outside the ranges is left out."""
-    import plotext  # type: ignore[import-untyped]  # it has no types; 130 ms of CPU: not before the first point
+    import plotext  # type: ignore[import-untyped]  # it has no types; see warm_up
 
     figure = plotext.figure
     figure.clear.data()
