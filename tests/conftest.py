@@ -1,6 +1,11 @@
 """What every test may ask for."""
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no finding.
+settings.register_profile("llmprobe", deadline=None)
+settings.load_profile("llmprobe")
 
 
 @pytest.fixture

@@ -192,7 +192,9 @@ class Recorder:
 
     def _write_text(self, name: str, text: str) -> None:
         path = self.folder / name
+        half = path.with_suffix(".part")
         try:
-            path.write_text(text, encoding="utf-8")
+            half.write_text(text, encoding="utf-8")
+            half.replace(path)
         except OSError as error:
             raise LocalError(f"can't write {path}: {error.strerror}") from error

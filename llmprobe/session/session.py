@@ -187,7 +187,8 @@ class Session:
         await self._listening
         self._ticking.cancel()
         if self._started_at is not None:
-            self._result = self.recorder.finish(elapsed_s, self.ending)
+            # A long run takes seconds to judge; a screen goes on meanwhile.
+            self._result = await asyncio.to_thread(self.recorder.finish, elapsed_s, self.ending)
         await self._resources.aclose()
         self._state = State.CLOSED
         self.finished.set()
