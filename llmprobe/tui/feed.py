@@ -125,7 +125,8 @@ class Feed:
             before = self._view.state if self._view is not None else State.IDLE
             if view.state is State.STOPPING and before is not State.STOPPING:
                 self._draining_of = view.snapshot.in_flight
-            if not self._hand_rests and view.state is State.RUNNING and view.snapshot.target >= 1:
+            in_force = view.state in {State.RUNNING, State.CAPPED} and view.snapshot.target >= 1
+            if in_force and not self._hand_rests:
                 self.users = round(view.snapshot.target)
             self._view, self.scenario = view, view.scenario
         return Sight(

@@ -47,11 +47,11 @@ class CapacityPane(Drawn, can_focus=True):
 
     def show(self, sight: Sight) -> None:
         """Take a new sight."""
-        self.sight = sight
+        before, self.sight = self.sight, sight
         foot = _foot(sight.view) if sight.view is not None else ""
-        if self.border_subtitle != foot:
-            self.border_subtitle = foot
-        self.redraw()
+        self.write_foot(foot)
+        if before is None or _drawn_from(before) != _drawn_from(sight):
+            self.redraw()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Plots over a common axis, and the levels as a table where there is room."""
@@ -63,6 +63,11 @@ class CapacityPane(Drawn, can_focus=True):
         if height >= _TABLE_FROM and width >= TABLE_WIDTH:
             table = level_table(view.snapshot.levels, min(len(levels) + 1, height // 3), self.ink)
         return [*_plots(view, levels, width, height - len(table), self.ink), *table]
+
+
+def _drawn_from(sight: Sight) -> object:
+    """All that the picture depends on: a plot costs more than the comparison."""
+    return None if sight.view is None else (sight.view.snapshot.levels, sight.view.scenario)
 
 
 def _plots(view: View, levels: list[LevelFigures], width: int, height: int, ink: Ink) -> list[Line]:

@@ -53,8 +53,7 @@ class Figure(Drawn):
         """Take a new sight."""
         self.sight = sight
         foot = self.foot(sight.view) if sight.view is not None and sight.view.elapsed_s else ""
-        if self.border_subtitle != foot:
-            self.border_subtitle = foot
+        self.write_foot(foot)
         self.redraw()
 
     def foot(self, view: View) -> str:  # noqa: ARG002 - others say more

@@ -10,7 +10,7 @@ from llmprobe.tui.wording import NONE_YET, TOO_FEW, count, figure, percent
 _COLUMNS = (
     ("load", 6),
     ("n", 6),
-    ("p50", 7),
+    ("p50", 8),
     ("p95", 8),
     ("p99", 8),
     ("TPOT", 7),

@@ -14,6 +14,8 @@ from llmprobe.tui.widgets.spans import Line, Span, width_of
 from llmprobe.tui.widgets.sparks import Ceiling, spark_lines
 from llmprobe.tui.wording import NONE_YET, per_second
 
+_MOST_ROWS = 8
+
 
 class LoadPane(Vertical):
     """Slider above, numbers below."""
@@ -61,7 +63,9 @@ class LoadNumbers(Drawn):
             values = [second.users for second in self.sight.view.snapshot.seconds]
             ceiling = self._ceiling.settle(values)
             lines.append([(f"users over time, full height {ceiling:.0f}", ink.dim)])
-            lines += spark_lines(values, width, height - 2, ceiling, style=ink.accent, zero=ink.faint)
+            lines += spark_lines(
+                values, width, min(height - 2, _MOST_ROWS), ceiling, style=ink.accent, zero=ink.faint
+            )
         return lines
 
 

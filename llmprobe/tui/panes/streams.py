@@ -85,14 +85,17 @@ class StreamsPane(Drawn, can_focus=True):
 
     def turn(self) -> None:
         """Between live rows and log."""
-        self.close_text()
-        self.past = not self.past
-        self._settle()
+        self._face(past=not self.past)
 
     def start_filter(self) -> None:
         """Type words to filter the log by."""
+        self.record.typing = True
+        self._face(past=True)
+
+    def _face(self, *, past: bool) -> None:
         self.close_text()
-        self.past = self.record.typing = True
+        self.past = past
+        self.border_title = pane_title(4, "Streams", "log" if past else "live")
         self._settle()
 
     def open_text(self) -> None:
@@ -115,6 +118,10 @@ class StreamsPane(Drawn, can_focus=True):
         self._settle()
         return True
 
+    def on_mount(self) -> None:
+        """Live rows first."""
+        self._face(past=False)
+
     def on_resize(self) -> None:
         """Other rows are in sight."""
         self._settle()
@@ -134,8 +141,8 @@ class StreamsPane(Drawn, can_focus=True):
         if watch != self._told:
             self._told = watch
             self.post_message(self.Watching(watch))
-        self.border_title = pane_title(4, "Streams", "log" if self.past else "live")
-        self.border_subtitle = "Esc: back to the list" if self.reading else self._list.foot(height)
+        foot = "Esc: back to the list" if self.reading else self._list.foot(height)
+        self.write_foot(foot)
         self.redraw()
 
     # Typing a filter

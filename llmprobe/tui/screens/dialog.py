@@ -1,15 +1,15 @@
 """What all dialogs share: a box in the middle, Esc to leave."""
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from llmprobe.tui.widgets.drawn import HasInk, border_text
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Write
 from llmprobe.tui.widgets.spans import Line, wrapped
@@ -33,12 +33,13 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def compose(self) -> ComposeResult:
         """The box."""
         box = Vertical(*self.body(), classes="dialog -tall-text" if self.wide else "dialog")
-        box.border_title, box.border_subtitle = Content(self.heading), Content(self.foot)
+        ink = cast("HasInk", self.app).ink
+        box.border_title, box.border_subtitle = border_text(self.heading, ink), border_text(self.foot, ink)
         yield box
 
     def refoot(self, foot: str) -> None:
         """Other keys do something now."""
-        self.query_one(".dialog", Vertical).border_subtitle = Content(foot)
+        self.query_one(".dialog", Vertical).border_subtitle = border_text(foot, cast("HasInk", self.app).ink)
 
     def action_leave(self) -> None:
         """Without a result."""

@@ -55,7 +55,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self._feed = feed
         self._sight = sight = feed.look()
-        self.body = Pane.CAPACITY
+        self.body = Pane.STREAMS
         """The pane in front where one is shown at a time."""
         self.zoomed: Pane | None = None
         load = sight.scenario.load
@@ -142,13 +142,8 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self._events.set_class(Pane.CAPACITY not in shown, "-alone")
         self.load.set_class(not alone, "-alone")
         self._details.display = has_details(width, height) and self.zoomed is None
-        if (
-            self.zoomed is None
-            and shown
-            and (at := self._pane_of(self.focused)) is not None
-            and at not in shown
-        ):
-            self._focus(self.body)
+        if shown and self._pane_of(self.focused) not in shown:
+            self._focus(self.zoomed or self.body)
         self.call_after_refresh(self.poll)
 
     # Where the focus is

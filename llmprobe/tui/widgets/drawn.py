@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -38,6 +39,7 @@ class Drawn(Widget):
         super().__init__(id=ident)
         self._drawn: list[Strip] = []
         self._drawn_at: tuple[Size, Ink] | None = None
+        self._foot = ""
 
     @property
     def ink(self) -> Ink:
@@ -60,6 +62,12 @@ class Drawn(Widget):
         changed = [y for y, (old, new) in enumerate(zip(before, self._drawn, strict=True)) if old != new]
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def write_foot(self, text: str) -> None:
+        """Put `text` into the lower border, if it isn't there already: Textual would draw all of it again."""
+        if text != self._foot:
+            self._foot = text
+            self.border_subtitle = border_text(text, self.ink)
 
     def render_line(self, y: int) -> Strip:
         """Line `y` as it was drawn last."""
@@ -93,6 +101,11 @@ class Drawn(Widget):
             Segment(on_one_line(text, only_ascii=only_ascii), ground + style) for text, style in line if text
         ]
         return Strip(segments).adjust_cell_length(width, ground)
+
+
+def border_text(text: str, ink: Ink) -> Content:
+    """`text` as a border may show it; never read as markup."""
+    return Content(on_one_line(text, only_ascii=ink.ascii))
 
 
 def on_one_line(text: str, *, only_ascii: bool = False) -> str:
