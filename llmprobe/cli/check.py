@@ -11,12 +11,11 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.cli import exit_codes
-from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback, is_sim, parse_sim
 from llmprobe.core.units import people_seconds, people_usd
-from llmprobe.corpus.reader import Corpus, find_corpus, load_corpus
+from llmprobe.corpus.reader import open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
 from llmprobe.engine.pacer import timeline
@@ -75,7 +74,7 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
     dialect(scenario.endpoint.dialect)
     if is_sim(scenario.endpoint.url):
         preset(parse_sim(scenario.endpoint.url).preset)
-    corpus = _corpus(scenario, base)
+    corpus = open_corpus(scenario.prompts, base)
     key = key_name(scenario.endpoint.url, scenario.endpoint.api_key_env)
     low, high, capped = _requests(scenario)
     limits = [prompt.max_tokens or scenario.prompts.max_tokens for prompt in corpus.prompts]
@@ -97,13 +96,6 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
         stages=len(scenario.load.stages),
         prompts=len(corpus.prompts),
     )
-
-
-def _corpus(scenario: Scenario, base: Path) -> Corpus:
-    corpus = load_corpus(find_corpus(scenario.prompts.corpus, base))
-    if scenario.prompts.sha256 not in {None, corpus.sha256}:
-        raise UsageError(f"{corpus.file} is not the corpus that was recorded; its sha256 is {corpus.sha256}")
-    return corpus
 
 
 def _duration_s(scenario: Scenario) -> float | None:

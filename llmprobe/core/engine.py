@@ -23,6 +23,8 @@ class Plan(Struct, frozen=True):
     """The endpoint's own; the scenario's may be `sim:...`."""
     model: str
     corpus_file: str
+    key_env: str | None
+    """The environment variable whose key goes along; the key itself is in no frame."""
     run_nonce: str
     """The run's own random id; cold-cache nonces derive from it."""
     journal: str | None

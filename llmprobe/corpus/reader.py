@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llmprobe.core.errors import CorpusError, UsageError
 from llmprobe.core.request import Prompt
+from llmprobe.core.scenario import Prompts
 from llmprobe.core.shipped import shipped_folder
 
 LONGEST_LINE = 4_000_000
@@ -35,6 +36,17 @@ class _Line(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DECODER = msgspec.json.Decoder(_Line)
+
+
+def open_corpus(prompts: Prompts, base: Path) -> Corpus:
+    """The corpus that a scenario in the folder `base` names; `UsageError` when it is not the recorded one."""
+    corpus = load_corpus(find_corpus(prompts.corpus, base))
+    if prompts.sha256 not in {None, corpus.sha256}:
+        raise UsageError(
+            f"{corpus.file} is not the corpus that the scenario was recorded with (its sha256 differs); "
+            f"bring that one back, or name one with --corpus to use it all the same"
+        )
+    return corpus
 
 
 def find_corpus(name: str, base: Path) -> Path:

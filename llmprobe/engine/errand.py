@@ -8,9 +8,8 @@ import anyio
 import httpx
 
 from llmprobe.core.engine import Plan, TestReply
-from llmprobe.core.errors import LocalError, UsageError
+from llmprobe.core.errors import LocalError
 from llmprobe.core.events import FirstToken, RequestFinished, RequestStarted, Row, UserState
-from llmprobe.core.keys import key_name
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.request import Draw
@@ -54,7 +53,7 @@ class Errands:
         self._write = write
         self._endpoint = scenario.endpoint
         self._dialect = dialect(scenario.endpoint.dialect)
-        self._key = _key(scenario.endpoint.url, scenario.endpoint.api_key_env)
+        self._key = os.environ.get(plan.key_env, "").strip() or None if plan.key_env else None
         self._tls = ssl_context(scenario.endpoint)
         cold = scenario.prompts.cache == "cold"
         self._sampler = Sampler(
@@ -224,17 +223,6 @@ def _usd(prices: Prices | None, reply: Reply) -> float | None:
     if prices is None or reply.input_tokens is None:
         return None
     return usd(prices, reply.input_tokens, reply.output_tokens or 0, reply.cached_tokens)
-
-
-def _key(url: str, api_key_env: str | None) -> str | None:
-    """The key that may be sent to the endpoint, out of the environment."""
-    name = key_name(url, api_key_env)
-    if name is None:
-        return None
-    key = os.environ.get(name, "").strip()
-    if not key and api_key_env is not None:
-        raise UsageError(f"${name} is not set; it should hold the key for {url}")
-    return key or None
 
 
 def _unheard(error: LocalError) -> None:

@@ -16,7 +16,7 @@ from llmprobe.core.errors import EndpointError, UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim, parse_sim
-from llmprobe.corpus.reader import Corpus, find_corpus, load_corpus
+from llmprobe.corpus.reader import Corpus, open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
 from llmprobe.report.files import RECORDS, Began
@@ -49,7 +49,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
     """Start what a run needs; the session is idle. Raises `LlmprobeError` and leaves nothing behind."""
     async with AsyncExitStack() as stack:
         scenario = with_caps(scenario)
-        corpus = _corpus(scenario, options.base)
+        corpus = open_corpus(scenario.prompts, options.base)
         key = _key_name(scenario)
         url, model = await _reach(scenario, key, stack)
         if not is_sim(scenario.endpoint.url):
@@ -68,7 +68,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         stack.push_async_callback(pool.stop, drain_s=0.0)
         await pool.prepare(
             Plan(
-                scenario=scenario, url=url, model=model, corpus_file=str(corpus.file),
+                scenario=scenario, url=url, model=model, corpus_file=str(corpus.file), key_env=key,
                 run_nonce=secrets.token_hex(4), journal=str(folder / RECORDS), timed=options.timed,
                 save_text=options.save_text, gaps=options.gaps,
             )
@@ -90,17 +90,6 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
             guard=options.guard,
             resources=stack.pop_all(),
         )
-
-
-def _corpus(scenario: Scenario, base: Path) -> Corpus:
-    corpus = load_corpus(find_corpus(scenario.prompts.corpus, base))
-    wanted = scenario.prompts.sha256
-    if wanted is not None and wanted != corpus.sha256:
-        raise UsageError(
-            f"{corpus.file} is not the corpus that the scenario was recorded with (its sha256 differs); "
-            f"bring that one back, or name one with --corpus to use it all the same"
-        )
-    return corpus
 
 
 def _key_name(scenario: Scenario) -> str | None:

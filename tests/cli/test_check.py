@@ -68,7 +68,7 @@ def test_json_says_the_same(check):
         ('dialect = "smoke-signals"\n', "sim", "smoke-signals"),
         ("", "sim:nope", "there is small-gpu"),
         ('[prompts]\ncorpus = "nope"\n', "sim", "no corpus 'nope'"),
-        (f'[prompts]\nsha256 = "{"0" * 64}"\n', "sim", "is not the corpus"),
+        (f'[prompts]\nsha256 = "{"0" * 64}"\n', "sim", "sha256 differs"),
         ('[load]\nstages = [{ to = -1, hold = "1s" }]\n', "sim", "s.toml:5"),
     ],
 )

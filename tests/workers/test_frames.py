@@ -11,7 +11,7 @@ from llmprobe.workers import frames
 
 _PLAN = Plan(
     scenario=Scenario(endpoint=Endpoint(url="sim", body={"stop": ["x"]})), url="http://127.0.0.1:1/v1",
-    model="m", corpus_file="c.jsonl", run_nonce="ab", journal=None, timed=True,
+    model="m", corpus_file="c.jsonl", key_env=None, run_nonce="ab", journal=None, timed=True,
 )  # fmt: skip
 _COMMANDS: list[frames.Command] = [
     frames.Prepare(_PLAN, 1, frames.Share(of=2, residues=(1,))), frames.Start(),
