@@ -253,9 +253,8 @@ class ProbeApp(App[int]):
         )
 
     @on(Slider.Moved)
-    def load_moved(self, event: Slider.Moved) -> None:
+    def load_moved(self) -> None:
         """The hand is live: the newest load is sent, those it overtook are not."""
-        self.feed.hand(event.value)
         if not self._sending:
             self._sending = True
             self._beside(self._send_load)

@@ -89,11 +89,12 @@ def _check_colors(file: Path, colors: dict[str, Any]) -> None:
 
 
 def _in_toml(message: str) -> str:
-    """Msgspec's words in those of a TOML file: which key, then what."""
-    reason, at, path = message.partition(" - at `$")
+    """What msgspec says, in words of a TOML file: which key, then what."""
+    reason, _, path = message.partition(" - at `$")
     key = path.strip("`.")
-    reason = reason.replace("Object", "the file" if not key else "it")
-    return f"{key}: {reason}" if at and key else reason
+    reason = reason.replace("Object contains unknown field", "unknown key")
+    reason = reason.replace("Object missing required field", "it misses")
+    return f"{key}: {reason}" if key else reason
 
 
 def _theme(file: ThemeFile) -> Theme:

@@ -1,11 +1,13 @@
 """A scripted session at the one seam of the screen, and views with figures like those of a real run."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.pilot import Pilot
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
@@ -20,7 +22,7 @@ from llmprobe.session.view import State, View
 from llmprobe.tui.app import ProbeApp
 
 SENTENCES = (
-    "The tides follow the moon because its pull is stronger on the near side of the Earth than on the far one",
+    "The tides follow the moon because its pull is stronger on the near side of the Earth than elsewhere",
     "A binary search halves the range at each step, so a million entries take about twenty comparisons",
     "Bread rises when yeast turns sugar into carbon dioxide, which the gluten holds in small bubbles",
     "First sort the invoices by date, then sum the amounts per customer, and report the three largest",
@@ -75,9 +77,10 @@ def finished(index: int) -> Finished:
         index=index, user=index % 64, users=64, at_s=250.0 - index * 0.1, prompt_id=f"mixed-{index % 60:03}",
         outcome=Outcome.RATE_LIMITED if failed else Outcome.LENGTH if index % 4 else Outcome.OK,
         status=429 if failed else 200, ttft_s=None if failed else 0.3 + unit(5, index) * 0.4,
-        tpot_s=None if failed else 0.021, e2e_s=0.02 if failed else 5.6, output_tokens=None if failed else 256,
+        tpot_s=None if failed else 0.021, e2e_s=0.02 if failed else 5.6,
+        output_tokens=None if failed else 256,
         error="Rate limit reached for requests" if failed else None, retry_after_s=2.0 if failed else None,
-        text="" if failed else SENTENCES[index % len(SENTENCES)] + ". " + SENTENCES[(index + 1) % len(SENTENCES)] + ".",
+        text="" if failed else f"{SENTENCES[index % 5]}. {SENTENCES[(index + 1) % 5]}.",
     )  # fmt: skip
 
 
@@ -88,7 +91,9 @@ IDLE = View(
 )  # fmt: skip
 
 
-def running_view(users: int = 64, elapsed_s: float = 252.0, watch: Watch | None = None, **changes: Any) -> View:
+def running_view(
+    users: int = 64, elapsed_s: float = 252.0, watch: Watch | None = None, **changes: Any
+) -> View:
     """A run that has visited levels up to 96 users and is at `users` now."""
     watch = watch or Watch(rows=60)
     path = [users] * 30 + [96] * 40 + [64] * 50 + [32] * 40 + [16] * 40 + [8] * 40
@@ -98,9 +103,12 @@ def running_view(users: int = 64, elapsed_s: float = 252.0, watch: Watch | None 
     snapshot = Snapshot(
         at_s=elapsed_s, target=float(users), active=users, draining=0, in_flight=users - 3, backing_off=2,
         ended_10s=89, requests_per_s=8.9, ttft=percentiles(ttft_at(users), 89), tpot=percentiles(0.02, 89),
-        tokens_per_s=50.0 * users, tokens_estimated=False, tokens_per_s_per_user=50.0, rate_limited_share=0.027,
-        server_errors_10s=0, timeouts_10s=1, seconds=tuple(second(now - back, path[back]) for back in range(240)[::-1]),
-        levels=levels, outcomes={Outcome.OK: 310, Outcome.LENGTH: 840, Outcome.RATE_LIMITED: 31, Outcome.TIMEOUT_STALL: 2},
+        tokens_per_s=50.0 * users, tokens_estimated=False, tokens_per_s_per_user=50.0,
+        rate_limited_share=0.027,
+        server_errors_10s=0, timeouts_10s=1,
+        seconds=tuple(second(now - back, path[back]) for back in range(240)[::-1]),
+        levels=levels,
+        outcomes={Outcome.OK: 310, Outcome.LENGTH: 840, Outcome.RATE_LIMITED: 31, Outcome.TIMEOUT_STALL: 2},
         started=1247, completed=1150, failed=33, cancelled=0, input_tokens=284_100, output_tokens=261_400,
         token_source="usage", last_error="Rate limit reached for requests",
         rows=tuple(row(user) for user in range(watch.first_row, min(users, watch.first_row + watch.rows))),
@@ -116,7 +124,8 @@ def running_view(users: int = 64, elapsed_s: float = 252.0, watch: Watch | None 
 
 def record(**changes: Any) -> RequestRecord:
     known = RequestRecord(
-        index=0, prompt_id="mixed-001", user=0, level_id=0, users=1, started_s=0.0, connect_s=0.001, ack_s=0.21,
+        index=0, prompt_id="mixed-001", user=0, level_id=0, users=1, started_s=0.0,
+        connect_s=0.001, ack_s=0.21,
         ttft_s=0.312, tpot_s=0.021, e2e_s=1.62, input_tokens=84, output_tokens=64, token_source="usage",
         outcome=Outcome.OK, status=200, finish_reason="stop", stamps={"kernel": 61},
     )  # fmt: skip
@@ -130,7 +139,10 @@ class FakeSession:
         self.seen = view
         self.calls: list[tuple[Any, ...]] = []
         self.reply = TestReply(
-            "http://127.0.0.1:8000/v1/chat/completions", '{"model": "llama-3-8b", "stream": true}', record(), "Tides."
+            "http://127.0.0.1:8000/v1/chat/completions",
+            '{"model": "llama-3-8b", "stream": true}',
+            record(),
+            "Tides.",
         )
         self.fails: dict[str, LlmprobeError] = {}
         self._consent = consent
@@ -183,22 +195,20 @@ class FakeSession:
             raise self.fails[name]
 
 
-Build = Callable[..., ProbeApp]
-
-
 @pytest.fixture
-def build() -> Build:
-    """An app over one session, or over several, opened one after another."""
+def build() -> Callable[..., ProbeApp]:
+    """An app over one session, or over several (or errors), opened one after another."""
 
-    def make(*sessions: FakeSession | LlmprobeError, scenario: Scenario = SCENARIO, autostart: bool = False) -> ProbeApp:
+    def make(
+        *sessions: FakeSession | LlmprobeError, scenario: Scenario = SCENARIO, autostart: bool = False
+    ) -> ProbeApp:
         left = list(sessions)
 
         async def opener(wanted: Scenario) -> FakeSession:
             following = left.pop(0)
             if isinstance(following, LlmprobeError):
                 raise following
-            if following.seen.scenario != wanted:
-                following.seen = replace(following.seen, scenario=wanted)
+            following.seen = replace(following.seen, scenario=wanted)
             return following
 
         return ProbeApp(opener, scenario, autostart=autostart)
@@ -206,26 +216,48 @@ def build() -> Build:
     return make
 
 
-def screen_text(app: ProbeApp) -> str:
+@asynccontextmanager
+async def running(app: ProbeApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[int]]:
+    """The app without a terminal, from the moment when its session is open or has failed to open."""
+    async with app.run_test(size=size) as pilot:
+        while app.feed.opening or (app.feed.session is None and app.feed.trouble is None):
+            await pilot.pause()
+        await look(pilot)
+        yield pilot
+
+
+async def look(pilot: Pilot[int]) -> None:
+    """Let the screen take a look now, rather than in a quarter of a second."""
+    await pilot.pause()
+    app = pilot.app
+    assert isinstance(app, ProbeApp)
+    app.probe.poll()
+    await pilot.pause()
+
+
+def text_of(app: ProbeApp) -> str:
     """What the terminal shows, as lines of characters."""
-    width, height = app.size
     rows = app.screen._compositor.render_strips()
-    return "\n".join(strip.text.ljust(width) for strip in rows[:height])
+    return "\n".join(strip.text for strip in rows[: app.size.height])
+
+
+class Stage:
+    """What the tests of the screen share: the fake session, its views, and how to run and read an app."""
+
+    FakeSession = FakeSession
+    IDLE = IDLE
+    SCENARIO = SCENARIO
+    finished = staticmethod(finished)
+    level = staticmethod(level)
+    look = staticmethod(look)
+    percentiles = staticmethod(percentiles)
+    record = staticmethod(record)
+    row = staticmethod(row)
+    running = staticmethod(running)
+    running_view = staticmethod(running_view)
+    text_of = staticmethod(text_of)
 
 
 @pytest.fixture
-def text() -> Callable[[ProbeApp], str]:
-    return screen_text
-
-
-@pytest.fixture
-def views() -> Callable[..., View]:
-    return running_view
-
-
-@pytest.fixture
-def fake() -> type[FakeSession]:
-    return FakeSession
-
-
-_: Callable[[], Awaitable[None]]
+def stage() -> type[Stage]:
+    return Stage

@@ -1,6 +1,6 @@
 """The one live control: the slider, the numbers of users that must not be confused, and the goals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -20,9 +20,11 @@ _MOST_ROWS = 8
 class LoadPane(Vertical):
     """Slider above, numbers below."""
 
-    def __init__(self, users: int, maximum: int, ident: str | None = None) -> None:
+    def __init__(
+        self, users: int, maximum: int, hand: Callable[[int], None], ident: str | None = None
+    ) -> None:
         super().__init__(id=ident)
-        self.slider = Slider(users, maximum, ident="slider")
+        self.slider = Slider(users, maximum, hand, "slider")
         self.numbers = LoadNumbers("numbers")
 
     def compose(self) -> ComposeResult:

@@ -59,7 +59,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         """The pane in front where one is shown at a time."""
         self.zoomed: Pane | None = None
         load = sight.scenario.load
-        self.load = LoadPane(sight.users, load.max_users, Pane.LOAD)
+        self.load = LoadPane(sight.users, load.max_users, feed.hand, Pane.LOAD)
         self.streams = StreamsPane(Pane.STREAMS)
         self.banner = Banner("banner")
         self._header, self._endpoint_line, self._details = Header(), EndpointLine(), DetailsPane()

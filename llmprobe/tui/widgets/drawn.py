@@ -51,8 +51,9 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw again and mark the lines that differ; does nothing while hidden."""
+        """Draw again and mark the lines that differ; while hidden, when it is seen again."""
         if not self.is_mounted or not self.size.area or not self.display:
+            self._drawn_at = None
             return
         before = self._drawn if self._drawn_at == self._circumstances() else []
         self._fill()

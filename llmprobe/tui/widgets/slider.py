@@ -5,7 +5,7 @@ a plan that changes the load sets `value` and hears no echo.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.message import Message
@@ -53,10 +53,13 @@ class Slider(Drawn, can_focus=True):
             super().__init__()
             self.value = value
 
-    def __init__(self, value: int, maximum: int, *, ident: str | None = None) -> None:
+    def __init__(
+        self, value: int, maximum: int, hand: Callable[[int], None], ident: str | None = None
+    ) -> None:
         super().__init__(ident)
         self.value = value
         self.maximum = maximum
+        self._hand = hand
         self.ghost: int | None = None
         """Where something else would put the load."""
         self.unit = "users"
@@ -91,7 +94,12 @@ class Slider(Drawn, can_focus=True):
         if bounded != self.value:
             self.value = bounded
             self.redraw()
-            self.post_message(self.Moved(bounded))
+            self._tell()
+
+    def _tell(self) -> None:
+        """Of a person's act. Before the message, since a look may come between: it must not undo the move."""
+        self._hand(self.value)
+        self.post_message(self.Moved(self.value))
 
     def ask_end(self) -> None:
         """To the maximum, once it is confirmed."""
@@ -155,7 +163,7 @@ class Slider(Drawn, can_focus=True):
         self.value = value
         self.redraw()
         if self._resting is None:
-            self.post_message(self.Moved(value))
+            self._tell()
             self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
         else:
             self._owed = True
@@ -165,7 +173,7 @@ class Slider(Drawn, can_focus=True):
         self._resting = None
         if self._owed:
             self._owed = False
-            self.post_message(self.Moved(self.value))
+            self._tell()
             if self.app.mouse_captured is self:
                 self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
 
