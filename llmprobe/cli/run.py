@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,8 @@ async def _run(scenario: Scenario, args: argparse.Namespace) -> int:
     caught: list[int] = []
     try:
         agree(session.consent(), yes=args.yes)
+        if (note := session.view().note) is not None and not args.quiet:
+            print(f"llmprobe: {note}", file=sys.stderr)
         with _signals(session, caught):
             await session.start()
             await _watch(session, Progress(quiet=args.quiet))

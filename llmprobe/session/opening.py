@@ -51,7 +51,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         scenario = with_caps(scenario)
         corpus = open_corpus(scenario.prompts, options.base)
         key = _key_name(scenario)
-        url, model = await _reach(scenario, key, stack)
+        url, model, others = await _reach(scenario, key, stack)
         if not is_sim(scenario.endpoint.url):
             # What the endpoint named first today it may not name tomorrow; a replay asks for the same.
             scenario = replace(scenario, endpoint=replace(scenario.endpoint, model=model))
@@ -85,6 +85,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
             url=url,
             model=model,
             consent=consent(scenario, model, key, worst_usd),
+            note=_choice(model, others),
             workers=options.workers,
             timed=options.timed,
             guard=options.guard,
@@ -103,19 +104,25 @@ def _key_name(scenario: Scenario) -> str | None:
     return None
 
 
-async def _reach(scenario: Scenario, key: str | None, stack: AsyncExitStack) -> tuple[str, str]:
-    """The address requests go to, and the model they name; starts the simulator where that is the target."""
+async def _reach(
+    scenario: Scenario, key: str | None, stack: AsyncExitStack
+) -> tuple[str, str, tuple[str, ...]]:
+    """The address requests go to, the model they name, and the others the endpoint has where it was asked.
+
+    Starts the simulator where that is the target.
+    """
     endpoint = scenario.endpoint
     if is_sim(endpoint.url):
         simulator = await launch(parse_sim(endpoint.url))
         stack.push_async_callback(simulator.aclose)
-        return simulator.url, endpoint.model or simulator.model
+        return simulator.url, endpoint.model or simulator.model, ()
     if endpoint.model is not None:
-        return endpoint.url, endpoint.model
-    return endpoint.url, await _first_model(scenario, key)
+        return endpoint.url, endpoint.model, ()
+    first, *others = await _models(scenario, key)
+    return endpoint.url, first, tuple(others)
 
 
-async def _first_model(scenario: Scenario, key: str | None) -> str:
+async def _models(scenario: Scenario, key: str | None) -> list[str]:
     # Only here does a face need an HTTP client; a screen on the simulator starts without it.
     from llmprobe.wire.dialects import dialect
     from llmprobe.wire.models import list_models
@@ -130,7 +137,14 @@ async def _first_model(scenario: Scenario, key: str | None) -> str:
         await transport.aclose()
     if not models:
         raise EndpointError(f"{endpoint.url} names no model; name one with --model")
-    return models[0]
+    return models
+
+
+def _choice(model: str, others: tuple[str, ...]) -> str | None:
+    """What is said where nobody chose the model and there is another."""
+    if not others:
+        return None
+    return f"model {model}, the first that the endpoint names; it also has {', '.join(others[:5])}"
 
 
 def _worst_usd(scenario: Scenario, corpus: Corpus) -> float | None:

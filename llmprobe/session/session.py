@@ -46,6 +46,7 @@ class Session:
         url: str,
         model: str,
         consent: str | None,
+        note: str | None,
         workers: int,
         timed: bool,
         guard: bool,
@@ -75,7 +76,7 @@ class Session:
         # Levels of a plan are numbered by its stages; those of a hand come after them.
         self._level_id = len(scenario.load.stages) - 1 if timed else -1
         self._plan_ended = False
-        self._note: str | None = None
+        self._note = note
         self._waiting_leases: dict[int, int] = {}
         self._down = 0
         self._started_at: float | None = None

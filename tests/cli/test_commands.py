@@ -158,6 +158,37 @@ def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
     assert set(result["totals"]["outcomes"]) <= {"ok", "length", "cancelled"}
 
 
+def test_a_model_that_nobody_chose_is_said(llmprobe):
+    server = subprocess.Popen(
+        [sys.executable, "-c", _TWO_MODELS], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    assert server.stdout is not None
+    try:
+        url = server.stdout.readline().strip()
+        done = llmprobe(*_smoke("--duration", "500ms"), url)
+    finally:
+        server.kill()
+        server.communicate()
+    assert "model small, the first that the endpoint names; it also has large" in done.stderr
+
+
+_TWO_MODELS = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Models(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{"data": [{"id": "small"}, {"id": "large"}]}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = HTTPServer(("127.0.0.1", 0), Models)
+print(f"http://127.0.0.1:{server.server_port}/v1", flush=True)
+server.serve_forever()
+"""
+
+
 def test_help_and_version_answer(llmprobe):
     assert "llmprobe COMMAND" in llmprobe("--help").stdout
     assert llmprobe("--version").stdout.startswith("llmprobe 0.")
