@@ -83,5 +83,6 @@ def dispatch(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(rest))
+    # Intermixed: a target may stand behind the options, too.
+    code: int = module.run(parser.parse_intermixed_args(rest))
     return code

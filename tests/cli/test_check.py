@@ -18,7 +18,8 @@ def check(tmp_path, capsys):
         file = tmp_path / "s.toml"
         file.write_text(_HEAD.format(url=url) + text)
         assert dispatch(["check", str(file), *options]) == 0
-        return capsys.readouterr().out
+        out: str = capsys.readouterr().out
+        return out
 
     return run
 
