@@ -59,9 +59,17 @@ def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bo
         base=base, out=args.out, workers=args.workers, timed=timed, save_text=args.save_text, gaps=args.gaps
     )
 
+    folders: list[Path] = []
+
     async def opener(wanted: Scenario) -> Session:
         follow = timed and wanted.load.stages == scenario.load.stages
-        return await open_session(wanted, replace(options, timed=follow))
+        session = await open_session(wanted, replace(options, timed=follow))
+        folders.append(session.recorder.folder)
+        return session
 
     app = ProbeApp(opener, scenario, autostart=is_sim(scenario.endpoint.url) and not timed)
-    return app.run() or 0
+    code = app.run() or 0
+    for folder in folders:
+        if folder.exists():
+            print(f"The run is in {folder}; llmprobe report {folder} tells how it went")
+    return code
