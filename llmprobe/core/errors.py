@@ -5,7 +5,6 @@
     │   ├── ScenarioError          2   a scenario file; knows file, line and key
     │   └── CorpusError            2   a corpus file; knows file and line
     ├── EndpointError              3   the endpoint gave no result
-    ├── RefusedError               5   no honest answer: the probe was the bottleneck, or thin data
     └── LocalError                 6   this machine failed: disk full, no worker process
 
 Foreign exceptions are turned into these where they enter.
@@ -67,12 +66,6 @@ class EndpointError(LlmprobeError):
     """The endpoint can't be reached or gave no result."""
 
     exit_code = 3
-
-
-class RefusedError(LlmprobeError):
-    """A figure was asked for that can't be given honestly."""
-
-    exit_code = 5
 
 
 class LocalError(LlmprobeError):

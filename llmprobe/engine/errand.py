@@ -16,6 +16,7 @@ from llmprobe.core.request import Draw
 from llmprobe.core.scenario import Prices
 from llmprobe.corpus.reader import load_corpus
 from llmprobe.corpus.sampler import Sampler
+from llmprobe.corpus.tokens import Tokenizer, tokenizer_for
 from llmprobe.cost.prices import usd
 from llmprobe.engine.clock import Clock
 from llmprobe.engine.outbox import Outbox
@@ -24,6 +25,7 @@ from llmprobe.wire.dialects import dialect
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight, Phase
 from llmprobe.wire.reply import Reply
+from llmprobe.wire.reply import Tokenizer as TextTokenizer
 from llmprobe.wire.transport import ssl_context, user_transport
 
 _TAIL_CHARS = 160
@@ -55,6 +57,9 @@ class Errands:
         self._dialect = dialect(scenario.endpoint.dialect)
         self._key = os.environ.get(plan.key_env, "").strip() or None if plan.key_env else None
         self._tls = ssl_context(scenario.endpoint)
+        tokens = Tokenizer(tokenizer_for(plan.model))
+        self._tokenizer = TextTokenizer(f"tokenizer:{tokens.name}", tokens.count)
+        """Loads at the first answer without usage, not before: it takes a third of a second and 100 MB."""
         cold = scenario.prompts.cache == "cold"
         self._sampler = Sampler(
             load_corpus(Path(plan.corpus_file)), scenario.seed, plan.run_nonce if cold else None
@@ -76,7 +81,8 @@ class Errands:
         )
         return Flight(
             request, self._dialect, self._endpoint.timeouts, listener=errand,
-            secrets=[self._key] if self._key else [], save_text=plan.save_text, gaps=plan.gaps,
+            secrets=[self._key] if self._key else [], tokenizer=self._tokenizer,
+            save_text=plan.save_text, gaps=plan.gaps,
         )  # fmt: skip
 
     def file(self, record: RequestRecord, text: str) -> None:

@@ -44,9 +44,3 @@ class Turns:
     def put_back(self, due_s: float) -> None:
         """An arrival whose user left before it could send."""
         self._due.appendleft(due_s)
-
-    def clear(self) -> int:
-        """Forget arrivals that nobody has sent; how many there were."""
-        dropped = len(self._due)
-        self._due.clear()
-        return dropped

@@ -199,6 +199,14 @@ async def test_a_test_request_is_answered_before_any_load_and_is_no_part_of_the_
     assert session.view().snapshot.started == 0
 
 
+async def test_tokens_are_counted_here_where_the_server_does_not_say(open_, scenario):
+    silent = replace(scenario, endpoint=Endpoint(url="sim:small-gpu?speed=20", body={"stream_options": None}))
+    session = await open_(silent)
+    record = (await session.test()).record
+    assert record.token_source == "tokenizer:o200k_base"
+    assert record.output_tokens == pytest.approx(record.text_chunks, rel=0.5)
+
+
 async def test_nothing_is_left_behind_where_nothing_was_started(open_, scenario):
     session = await open_(scenario)
     pids = session.engine.pids
