@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from llmprobe.core.engine import Watch
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
 from llmprobe.session.view import State, View
@@ -24,7 +24,6 @@ from llmprobe.tui.feed import Feed, Opener, ProbeSession
 from llmprobe.tui.keys import KEYS, PANES
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
 from llmprobe.tui.lifetime import Lifetime
-from llmprobe.tui.panes.streams import StreamsPane
 from llmprobe.tui.screens.ask import AskScreen
 from llmprobe.tui.screens.endpoint import EndpointScreen
 from llmprobe.tui.screens.help import HelpScreen
@@ -35,7 +34,6 @@ from llmprobe.tui.screens.save import SaveScreen
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
-from llmprobe.tui.widgets.slider import Slider
 
 INTERNAL = 70
 Doing = Callable[[], Awaitable[object]]
@@ -95,7 +93,7 @@ class ProbeApp(App[int]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The one screen there is."""
-        return ProbeScreen(self.feed)
+        return ProbeScreen(self.feed, moved=self.move_load, end_asked=self.ask_end, watch=self.watch_rows)
 
     @property
     def probe(self) -> ProbeScreen:
@@ -252,9 +250,9 @@ class ProbeApp(App[int]):
             lambda: self._act(partial(session.raise_caps, requests, usd)),
         )
 
-    @on(Slider.Moved)
-    def load_moved(self) -> None:
+    def move_load(self, users: int) -> None:
         """The hand is live: the newest load is sent, those it overtook are not."""
+        self.feed.hand(users)
         if not self._sending:
             self._sending = True
             self._beside(self._send_load)
@@ -268,18 +266,16 @@ class ProbeApp(App[int]):
         finally:
             self._sending = False
 
-    @on(Slider.EndAsked)
-    def end_asked(self, event: Slider.EndAsked) -> None:
+    def ask_end(self, users: int) -> None:
         """The whole of the slider is worth a question."""
         slider = self.probe.load.slider
-        question = f"Go from {slider.value} to {event.value} users at once?"
-        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, event.value))
+        question = f"Go from {slider.value} to {users} users at once?"
+        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, users))
 
-    @on(StreamsPane.Watching)
-    def rows_in_sight(self, event: StreamsPane.Watching) -> None:
+    def watch_rows(self, watch: Watch) -> None:
         """Only what is looked at travels."""
-        if self.feed.session is not None:
-            self._act(partial(self.feed.session.watch, event.watch))
+        if (session := self.feed.session) is not None:
+            self._act(partial(session.watch, watch))
 
     def action_save(self) -> None:
         """s: as a scenario."""
@@ -287,9 +283,18 @@ class ProbeApp(App[int]):
             self.push_screen(SaveScreen(self.feed.scenario.name, session.save))
 
     def action_test(self) -> None:
-        """t: one request outside the run."""
-        if (session := self.feed.session) is not None:
-            self.push_screen(ReplyScreen(session.test, session.view().url))
+        """t: one request outside the run; asks before it leaves this machine."""
+        if (session := self.feed.session) is None:
+            return
+        url = session.view().url
+        if session.consent() is None or self._agreed:
+            self.push_screen(ReplyScreen(session.test, url))
+            return
+        question = f"One request leaves this machine for {url}. It costs what the endpoint charges for it."
+        self._ask(
+            AskScreen("Before anything is sent", question, yes="send"),
+            lambda: self.push_screen(ReplyScreen(session.test, url)),
+        )
 
     def action_endpoint(self) -> None:
         """e: another endpoint, model, key name or output limit."""

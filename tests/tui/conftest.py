@@ -21,6 +21,8 @@ from llmprobe.session.recorder import Saved
 from llmprobe.session.view import State, View
 from llmprobe.tui.app import ProbeApp
 
+_HOPS = 2
+"""From a click over messages and a worker to the session, and no more."""
 SENTENCES = (
     "The tides follow the moon because its pull is stronger on the near side of the Earth than elsewhere",
     "A binary search halves the range at each step, so a million entries take about twenty comparisons",
@@ -227,10 +229,11 @@ async def running(app: ProbeApp, size: tuple[int, int] = (80, 24)) -> AsyncItera
 
 
 async def look(pilot: Pilot[int]) -> None:
-    """Let the screen take a look now, rather than in a quarter of a second."""
-    await pilot.pause()
+    """Let what was done arrive, and the screen take a look now rather than in a quarter of a second."""
     app = pilot.app
     assert isinstance(app, ProbeApp)
+    for _ in range(_HOPS):
+        await pilot.pause()
     app.probe.poll()
     await pilot.pause()
 

@@ -23,7 +23,7 @@ from llmprobe.tui.wording import count, figure, percent, tight
 ENOUGH = SAMPLES_FOR["p95"]
 """Answers from which a level is drawn solid."""
 _GUTTER = 5
-_TABLE_FROM = 18
+_TABLE_FROM = 16
 """Lines from which there is room for a table of the levels."""
 _LOW, _HIGH = 1.5, 3.0
 """The latency axis ends between these multiples of the objective; what lies above is drawn at its edge."""

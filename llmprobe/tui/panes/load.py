@@ -1,6 +1,6 @@
 """The one live control: the slider, the numbers of users that must not be confused, and the goals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -9,7 +9,7 @@ from llmprobe.tui.feed import Sight
 from llmprobe.tui.goals import goals
 from llmprobe.tui.widgets.drawn import Drawn
 from llmprobe.tui.widgets.ink import Ink
-from llmprobe.tui.widgets.slider import Slider
+from llmprobe.tui.widgets.slider import Moved, Slider
 from llmprobe.tui.widgets.spans import Line, Span, width_of
 from llmprobe.tui.widgets.sparks import Ceiling, spark_lines
 from llmprobe.tui.wording import NONE_YET, per_second
@@ -21,10 +21,10 @@ class LoadPane(Vertical):
     """Slider above, numbers below."""
 
     def __init__(
-        self, users: int, maximum: int, hand: Callable[[int], None], ident: str | None = None
+        self, users: int, maximum: int, moved: Moved, end_asked: Moved, ident: str | None = None
     ) -> None:
         super().__init__(id=ident)
-        self.slider = Slider(users, maximum, hand, "slider")
+        self.slider = Slider(users, maximum, moved, end_asked, "slider")
         self.numbers = LoadNumbers("numbers")
 
     def compose(self) -> ComposeResult:

@@ -4,12 +4,11 @@ Only the rows in sight are asked of the session. A reader who moved away from th
 stays with what he reads, whatever arrives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding
-from textual.message import Message
 
 from llmprobe.core.engine import Watch
 from llmprobe.core.scrub import clean
@@ -36,22 +35,17 @@ class StreamsPane(Drawn, can_focus=True):
         Binding("ctrl+d", "page(1)", show=False),
     ]
 
-    class Watching(Message):
-        """The rows in sight, or the stream that is followed, are others now."""
-
-        def __init__(self, watch: Watch) -> None:
-            super().__init__()
-            self.watch = watch
-
-    class Reading(Message):
-        """A text is shown in full, or no longer."""
-
-        def __init__(self, *, reading: bool) -> None:
-            super().__init__()
-            self.reading = reading
-
-    def __init__(self, ident: str | None = None) -> None:
+    def __init__(
+        self,
+        watch: Callable[[Watch], None],
+        reading: Callable[[bool], None],
+        ident: str | None = None,
+    ) -> None:
         super().__init__(ident)
+        self._watch_rows = watch
+        """Told which rows are in sight, and which stream is followed, when it is others than before."""
+        self._now_reading = reading
+        """Told when a text is shown in full, and when no longer."""
         self.past = False
         """Whether the log is shown, not the live rows."""
         self.live, self.record, self.text = LiveFace(), LogFace(), TextFace()
@@ -106,7 +100,7 @@ class StreamsPane(Drawn, can_focus=True):
             self.text.show_entry(self.record.entries[self.record.roll.cursor])
         else:
             self.text.show_stream(self.live.roll.cursor)
-        self.post_message(self.Reading(reading=True))
+        self._now_reading(True)
         self._settle()
 
     def close_text(self) -> bool:
@@ -114,7 +108,7 @@ class StreamsPane(Drawn, can_focus=True):
         if not self.reading:
             return False
         self.text.close()
-        self.post_message(self.Reading(reading=False))
+        self._now_reading(False)
         self._settle()
         return True
 
@@ -140,7 +134,7 @@ class StreamsPane(Drawn, can_focus=True):
         )
         if watch != self._told:
             self._told = watch
-            self.post_message(self.Watching(watch))
+            self._watch_rows(watch)
         foot = "Esc: back to the list" if self.reading else self._list.foot(height)
         self.write_foot(foot)
         self.redraw()

@@ -37,7 +37,7 @@ class EndpointScreen(Dialog[Scenario]):
             ("key", "key from env", endpoint.api_key_env or "", "NAME of the variable that holds it"),
             ("tokens", "max tokens", "" if limit is None else str(limit), "no output limit"),
         ):
-            field = Input(clean(value), placeholder=blank, id=name, compact=True)
+            field = Input(clean(value), placeholder=blank, id=name, compact=True, select_on_focus=False)
             yield Horizontal(Reader(plain(label, role="dim")), field, classes="field")
         yield Reader(plain(self._hint, role="dim"), ident="verdict")
 

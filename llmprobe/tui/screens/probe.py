@@ -1,8 +1,11 @@
 """The one screen: panes around a slider. It asks for a sight a few times a second and hands it round.
 
-What a person does to the session (a moved slider, other rows in sight) bubbles up to the app as messages.
+What a person does to the session goes to the app: by its own actions, and by the functions given here. Not
+by messages: one sent while the screen handles something else ends below it, for its sender is the screen.
 """
 
+import logging
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Protocol, cast
 
@@ -14,6 +17,7 @@ from textual.events import DescendantFocus, Resize
 from textual.screen import Screen
 from textual.widget import Widget
 
+from llmprobe.core.engine import Watch
 from llmprobe.tui.feed import POLL_EVERY_S, Feed, Sight
 from llmprobe.tui.keys import BY_ACTION, KEYS, PANES
 from llmprobe.tui.layout import BODY, Pane, fits, has_details, one_at_a_time, visible_panes
@@ -29,8 +33,10 @@ from llmprobe.tui.panes.streams import StreamsPane
 from llmprobe.tui.panes.tabs import Tabs
 from llmprobe.tui.panes.too_small import TooSmall
 from llmprobe.tui.widgets.curve import warm_up
+from llmprobe.tui.widgets.slider import Moved
 from llmprobe.tui.widgets.title import pane_title
 
+_LOG = logging.getLogger(__name__)
 _WARM_UP_AFTER_S = 0.5
 
 
@@ -51,7 +57,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         Binding("escape", "back", show=False),
     ]  # fmt: skip
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, moved: Moved, end_asked: Moved, watch: Callable[[Watch], None]) -> None:
         super().__init__()
         self._feed = feed
         self._sight = sight = feed.look()
@@ -59,8 +65,8 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         """The pane in front where one is shown at a time."""
         self.zoomed: Pane | None = None
         load = sight.scenario.load
-        self.load = LoadPane(sight.users, load.max_users, feed.hand, Pane.LOAD)
-        self.streams = StreamsPane(Pane.STREAMS)
+        self.load = LoadPane(sight.users, load.max_users, moved, end_asked, Pane.LOAD)
+        self.streams = StreamsPane(watch, self.make_room, Pane.STREAMS)
         self.banner = Banner("banner")
         self._header, self._endpoint_line, self._details = Header(), EndpointLine(), DetailsPane()
         self._figures, self._capacity = FiguresPane(Pane.FIGURES), CapacityPane(Pane.CAPACITY)
@@ -108,7 +114,11 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         """Look, and hand round what is seen; each pane touches only what changed."""
         self._sight = sight = self._feed.look()
         for pane in self._panes:
-            pane.show(sight)
+            try:
+                pane.show(sight)
+            except Exception:  # noqa: BLE001 - logged; a picture must not end a run
+                _LOG.exception("%s could not take a sight", type(pane).__name__)
+                self.banner.flash("✖", f"render error: {type(pane).__name__}")
         self._refoot()
 
     def _refoot(self) -> None:
@@ -229,10 +239,9 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         if self._pane_of(self.focused) is not Pane.STREAMS:
             self.action_pane(Pane.STREAMS)
 
-    @on(StreamsPane.Reading)
-    def text_opened(self, event: StreamsPane.Reading) -> None:
+    def make_room(self, reading: bool) -> None:
         """A text gets all the room, and gives it back."""
-        self.zoomed = Pane.STREAMS if event.reading else None
+        self.zoomed = Pane.STREAMS if reading else None
         self.lay_out()
 
     # The hand on the load

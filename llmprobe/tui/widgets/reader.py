@@ -15,6 +15,10 @@ Write = Callable[[int, Ink], Sequence[Line]]
 """Lines of a text for a width."""
 
 
+_AROUND = 6
+"""Lines of a screen that a box and what lies around it take."""
+
+
 class Reader(Drawn):
     """Shows what `write` says."""
 
@@ -37,9 +41,9 @@ class Reader(Drawn):
         self.refresh(layout=True)
         self.redraw()
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """As many lines as there are."""
-        return max(1, len(self.write(width, self.ink)))
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """As many lines as there are, if they fit the screen inside a box."""
+        return max(1, min(len(self.write(width, self.ink)), viewport.height - _AROUND))
 
     def action_scroll(self, by: int) -> None:
         """Lines up or down."""

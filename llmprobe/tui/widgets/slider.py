@@ -1,14 +1,13 @@
 """The hand on the load: a slider on a logarithmic scale.
 
-A stray scroll must not send load, so the wheel does nothing here. `Moved` is posted for a person's acts only:
-a plan that changes the load sets `value` and hears no echo.
+A stray scroll must not send load, so the wheel does nothing here. `moved` is called for a person's acts only:
+a plan that changes the load is shown and hears no echo. It is called at once, so that no look comes between.
 """
 
 import math
 from collections.abc import Callable, Sequence
 
 from textual import events
-from textual.message import Message
 from textual.timer import Timer
 
 from llmprobe.tui.widgets.drawn import Drawn
@@ -16,6 +15,8 @@ from llmprobe.tui.widgets.spans import Line, Span, spread, width_of
 
 DRAG_EVERY_S = 0.1
 """A drag changes the load at most this often."""
+Moved = Callable[[int], None]
+"""Takes the value that a person chose."""
 _LONGEST_NUMBER = 6
 
 
@@ -39,27 +40,14 @@ def value_at(cell: int, maximum: int, cells: int) -> int:
 class Slider(Drawn, can_focus=True):
     """Shows `value` between 1 and `maximum`, a ghost mark, and a number while it is typed."""
 
-    class Moved(Message):
-        """A person chose another value."""
-
-        def __init__(self, value: int) -> None:
-            super().__init__()
-            self.value = value
-
-    class EndAsked(Message):
-        """A person wants the maximum; it is worth a question first."""
-
-        def __init__(self, value: int) -> None:
-            super().__init__()
-            self.value = value
-
     def __init__(
-        self, value: int, maximum: int, hand: Callable[[int], None], ident: str | None = None
+        self, value: int, maximum: int, moved: Moved, end_asked: Moved, ident: str | None = None
     ) -> None:
         super().__init__(ident)
         self.value = value
         self.maximum = maximum
-        self._hand = hand
+        self._moved = moved
+        self._end_asked = end_asked
         self.ghost: int | None = None
         """Where something else would put the load."""
         self.unit = "users"
@@ -94,17 +82,12 @@ class Slider(Drawn, can_focus=True):
         if bounded != self.value:
             self.value = bounded
             self.redraw()
-            self._tell()
-
-    def _tell(self) -> None:
-        """Of a person's act. Before the message, since a look may come between: it must not undo the move."""
-        self._hand(self.value)
-        self.post_message(self.Moved(self.value))
+            self._moved(self.value)
 
     def ask_end(self) -> None:
         """To the maximum, once it is confirmed."""
         if self.value != self.maximum:
-            self.post_message(self.EndAsked(self.maximum))
+            self._end_asked(self.maximum)
 
     # Typing a number
 
@@ -163,7 +146,7 @@ class Slider(Drawn, can_focus=True):
         self.value = value
         self.redraw()
         if self._resting is None:
-            self._tell()
+            self._moved(self.value)
             self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
         else:
             self._owed = True
@@ -173,7 +156,7 @@ class Slider(Drawn, can_focus=True):
         self._resting = None
         if self._owed:
             self._owed = False
-            self._tell()
+            self._moved(self.value)
             if self.app.mouse_captured is self:
                 self._resting = self.set_timer(DRAG_EVERY_S, self._rested)
 
