@@ -197,6 +197,14 @@ class FakeSession:
             raise self.fails[name]
 
 
+@pytest.fixture(autouse=True)
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of this machine's terminal or of its user's themes."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("LLMPROBE_ASCII", "0")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 @pytest.fixture
 def build() -> Callable[..., ProbeApp]:
     """An app over one session, or over several (or errors), opened one after another."""

@@ -1,5 +1,6 @@
 """Lines of text in cells."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -68,9 +69,13 @@ def test_ascii_takes_one_cell_for_each_cell() -> None:
     assert AsciiTable()[0x2800] == " "
 
 
-def test_ascii_is_asked_for_or_follows_from_the_locale() -> None:
+def test_ascii_is_asked_for_or_follows_from_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wants_ascii({"LLMPROBE_ASCII": "1"})
-    assert not wants_ascii({"LLMPROBE_ASCII": "0"}) or wants_ascii({})
+    assert not wants_ascii({"LLMPROBE_ASCII": "0"})
+    monkeypatch.setattr("locale.getpreferredencoding", lambda **_: "ANSI_X3.4-1968")
+    assert wants_ascii({})
+    monkeypatch.setattr("locale.getpreferredencoding", lambda **_: "UTF-8")
+    assert not wants_ascii({})
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(-50, 50), st.integers(0, 60), st.integers(0, 20))))

@@ -5,6 +5,7 @@ from typing import cast
 
 from rich.style import Style
 
+from llmprobe.core.scrub import clean
 from llmprobe.core.target import is_sim
 from llmprobe.core.units import people_usd
 from llmprobe.session.view import View
@@ -42,7 +43,7 @@ class Header(Drawn):
             (f" {glyph} {word}", cast("Style", getattr(ink, role))),
             (f"  {clock(view.elapsed_s)}", ink.text),
             (f"  {fitted(place(view), 40)}", ink.strong),
-            (f"  {view.model}", ink.dim),
+            (f"  {clean(view.model)}", ink.dim),
         ]
         return [spread(left, [*budget(view, ink), (" ", ink.text)], width, ink.text)]
 
@@ -72,7 +73,7 @@ class EndpointLine(Drawn):
             f"seed {scenario.seed}",
             "certificates unchecked" if endpoint.insecure and not is_sim(endpoint.url) else "",
         ]
-        text = " · ".join(fact for fact in facts if fact)
+        text = clean(" · ".join(fact for fact in facts if fact))
         return [[(f"   {fitted(text, width - 4)}", self.ink.dim)]]
 
 

@@ -26,7 +26,7 @@ class AsciiTable:
 
 
 def wants_ascii(environ: Mapping[str, str]) -> bool:
-    """Whether LLMPROBE_ASCII or the locale's encoding rules out more than ASCII."""
-    if environ.get("LLMPROBE_ASCII", "") not in {"", "0"}:
-        return True
+    """Whether LLMPROBE_ASCII says so (1 or 0), else whether the locale's encoding has no more."""
+    if asked := environ.get("LLMPROBE_ASCII"):
+        return asked != "0"
     return locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") != "utf8"
