@@ -26,6 +26,8 @@ _SHORT: dict[Outcome, str] = {
     Outcome.TIMEOUT_TOTAL: "t/o total", Outcome.NOT_STREAMED: "no stream", Outcome.STREAM_ERROR: "error",
 }  # fmt: skip
 _OUTCOME_CELLS = 9
+_CALM = Style(bold=False)
+"""A list of outcomes is read, not shouted."""
 WIDE = 60
 """Cells from which figures have names of their own in the log."""
 
@@ -65,7 +67,7 @@ def log_line(entry: Finished, width: int, ink: Ink, *, chosen: bool) -> Line:
     ground = ink.cursor if chosen else Style()
     glyph, style = outcome_look(entry.outcome, ink)
     word = padded(_SHORT.get(entry.outcome, str(entry.outcome)), _OUTCOME_CELLS)
-    line: list[Span] = [(f"{glyph} {word} ", style + ground)]
+    line: list[Span] = [(f"{glyph} {word} ", style + _CALM + ground)]
     if width >= WIDE:
         line.append((f"{entry.user:>4}  ", ink.dim + ground))
     line.append(
@@ -76,7 +78,7 @@ def log_line(entry: Finished, width: int, ink: Ink, *, chosen: bool) -> Line:
         tokens = NONE_YET if entry.output_tokens is None else f"{entry.output_tokens}"
         line.append((f" {tpot:>6} {tight(entry.e2e_s):>5}s {tokens:>6}", ink.dim + ground))
     said = " ".join(clean(entry.error or entry.text).split())
-    look = ink.bad if entry.error else ink.text
+    look = ink.bad + _CALM if entry.error else ink.text
     return _whole(
         [*line, ("  " + fitted(said, max(0, width - width_of(line) - 2)), look + ground)], width, ground
     )

@@ -183,7 +183,7 @@ class Slider(Drawn, can_focus=True):
         """End of the scale and number, in cells that don't move while the value does."""
         ink = self.ink
         digits = len(str(self.maximum))
-        end: list[Span] = [(f" {self.maximum}", ink.faint)] if width >= 40 else []
+        end: list[Span] = [(f" {self.maximum}", ink.dim)] if width >= 40 else []
         if self._typed:
             return [*end, (f"  {self._typed:>{digits}}▏", ink.accent), ("Enter ", ink.dim)]
         by = f"  {self.by}" if self.by and width >= 56 else ""
