@@ -62,7 +62,7 @@ PRESETS: dict[str, Preset] = {
     "big-gpu": Preset(
         says="Two fast replicas with 64 slots each behind a balancer.",
         machine=Config(_BIG_GPU, Lengths(median=140, sigma=0.5), replicas=2),
-        capacity=153,
+        capacity=152,
         cause="ttft",
     ),
     "rpm-limit": Preset(
@@ -74,7 +74,7 @@ PRESETS: dict[str, Preset] = {
     "tpm-limit": Preset(
         says="A hosted API that allows 130,000 tokens a minute, prompt and max_tokens counted up front.",
         machine=Config(_BIG_GPU, Lengths(median=150), limits=Limits(tokens_per_minute=130_000, burst_s=15)),
-        capacity=10,
+        capacity=7,
         cause="rate limit (tokens)",
     ),
     "concurrency-limit": Preset(
