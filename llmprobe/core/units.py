@@ -3,7 +3,9 @@
 Every parser raises `ValueError` with a sentence that shows a right spelling.
 """
 
+import math
 import re
+from decimal import Decimal
 
 _NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
 _DURATION_PART = re.compile(_NUMBER + r"\s*(ms|us|s|m|h)")
@@ -18,9 +20,10 @@ def parse_duration(text: str) -> float:
     if squeezed == "0":
         return 0.0
     parts = _DURATION_PART.findall(squeezed)
-    if not parts or _DURATION_PART.sub("", squeezed).strip():
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not parts or _DURATION_PART.sub("", squeezed).strip() or seconds == math.inf:
         raise ValueError(f"{text!r} is not a duration; write it as 500ms, 1.5s, 2m or 1h")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -28,9 +31,9 @@ def format_duration(seconds: float) -> str:
     if seconds == 0:
         return "0s"
     for unit, scale in (("h", 3600.0), ("m", 60.0)):
-        count = seconds / scale
-        if count == int(count):
-            return f"{int(count)}{unit}"
+        count = round(seconds / scale)
+        if count and count * scale == seconds:
+            return f"{count}{unit}"
     if seconds < 1:
         millis = round(seconds * 1000, 6)
         text = f"{millis:.6f}".rstrip("0").rstrip(".") + "ms"
@@ -42,9 +45,9 @@ def format_duration(seconds: float) -> str:
 def parse_rate(text: str) -> float:
     """`20/s`, `90/m`, `2.5/s` -> per second."""
     match = _RATE.fullmatch(text.strip())
-    if not match:
+    if not match or (rate := float(match[1]) / _SECONDS[match[2]]) == math.inf:
         raise ValueError(f"{text!r} is not a rate; write it as 20/s or 90/m")
-    return float(match[1]) / _SECONDS[match[2]]
+    return rate
 
 
 def parse_size(text: str) -> int:
@@ -53,7 +56,7 @@ def parse_size(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is not a count; write it as 512 or 4k")
     count = float(match[1]) * {"": 1, "k": 1e3, "m": 1e6}[match[2].lower()]
-    if count != int(count):
+    if not count.is_integer():
         raise ValueError(f"{text!r} is not a whole number")
     return int(count)
 
@@ -64,7 +67,7 @@ def parse_usd(text: str) -> float:
         amount = float(text.strip().removeprefix("$"))
     except ValueError:
         amount = -1.0
-    if not 0 <= amount < float("inf"):
+    if not 0 <= amount < math.inf:
         raise ValueError(f"{text!r} is not an amount of dollars; write it as $5 or 0.25")
     return amount
 
@@ -106,7 +109,4 @@ def people_usd(usd: float) -> str:
 
 def _plain(number: float) -> str:
     """A float without an exponent, at full precision."""
-    text = repr(float(number))
-    if "e" in text:
-        text = f"{number:.15f}".rstrip("0")
-    return text.removesuffix(".0").removesuffix(".")
+    return format(Decimal(repr(float(number))), "f").removesuffix(".0")
