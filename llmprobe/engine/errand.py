@@ -24,6 +24,7 @@ from llmprobe.engine.pacer import Level
 from llmprobe.wire.dialects import dialect
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight, Phase
+from llmprobe.wire.reader import Listener
 from llmprobe.wire.reply import Reply
 from llmprobe.wire.reply import Tokenizer as TextTokenizer
 from llmprobe.wire.transport import ssl_context, user_transport
@@ -73,14 +74,14 @@ class Errands:
         """Prepare draw `index` for a user."""
         return Errand(self, user, self._sampler.draw(index), due_s, self.level)
 
-    def flight(self, draw: Draw, errand: "Errand | None") -> Flight:
-        """The request of a draw, not yet sent; the errand hears of its tokens."""
+    def flight(self, draw: Draw, listener: Listener | None) -> Flight:
+        """The request of a draw, not yet sent."""
         plan = self.plan
         request = self._dialect.encode_request(
             self._endpoint, plan.url, plan.model, draw, plan.scenario.prompts.max_tokens, self._key
         )
         return Flight(
-            request, self._dialect, self._endpoint.timeouts, listener=errand,
+            request, self._dialect, self._endpoint.timeouts, listener=listener,
             secrets=[self._key] if self._key else [], tokenizer=self._tokenizer,
             save_text=plan.save_text, gaps=plan.gaps,
         )  # fmt: skip
@@ -112,7 +113,7 @@ class Errands:
 
 
 class Errand:
-    """A request of one user; it listens to its own flight."""
+    """A request of one user."""
 
     def __init__(self, errands: Errands, user: int, draw: Draw, due_s: float | None, level: Level) -> None:
         self._errands = errands
@@ -120,7 +121,7 @@ class Errand:
         self._draw = draw
         self._due_s = due_s
         self._level = level
-        self._flight = errands.flight(draw, self)
+        self._flight = errands.flight(draw, _Ear(errands, user, draw.index, level.level_id))
 
     @property
     def state(self) -> UserState:
@@ -198,30 +199,40 @@ class Errand:
     def _users(self) -> int:
         return int(self._level.target) if self._errands.plan.scenario.load.kind == "users" else 0
 
-    # What its flight tells it
+
+class _Ear:
+    """Hears of a flight what the run wants to know; it is no errand, or each would hold the other."""
+
+    __slots__ = ("_clock", "_index", "_level_id", "_outbox", "_sent_ns", "_user")
+
+    def __init__(self, errands: Errands, user: int, index: int, level_id: int) -> None:
+        self._outbox = errands.outbox
+        self._clock = errands.clock
+        self._user = user
+        self._index = index
+        self._level_id = level_id
+        self._sent_ns = 0
 
     def sent(self, at_ns: int) -> None:
         """Its bytes are on the way."""
+        self._sent_ns = at_ns
 
     def first_token(self, at_ns: int) -> None:
         """The first text came."""
-        flight, clock = self._flight, self._errands.clock
-        ttft_s = (at_ns - flight.start_ns) / 1e9
-        self._errands.outbox.put(
-            FirstToken(self._user, self._draw.index, self._level.level_id, clock.at_s(at_ns), ttft_s)
-        )
+        ttft_s = (at_ns - self._sent_ns) / 1e9
+        self._outbox.put(FirstToken(self._user, self._index, self._level_id, self._clock.at_s(at_ns), ttft_s))
 
     def text(self) -> None:
         """Some text came."""
-        self._errands.outbox.text_chunks += 1
+        self._outbox.text_chunks += 1
 
     def stamp_error(self, seconds: float) -> None:
         """The server told when it wrote."""
-        self._errands.outbox.stamp_error.add(seconds)
+        self._outbox.stamp_error.add(seconds)
 
     def gap(self, seconds: float, times: int) -> None:
         """So long since the text before."""
-        self._errands.outbox.itl.add(seconds, times)
+        self._outbox.itl.add(seconds, times)
 
 
 def _usd(prices: Prices | None, reply: Reply) -> float | None:

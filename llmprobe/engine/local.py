@@ -23,6 +23,7 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.engine.clock import Clock
 from llmprobe.engine.crew import Crew
 from llmprobe.engine.errand import Errands
+from llmprobe.engine.gate import Gate
 from llmprobe.engine.leases import LeaseBook
 from llmprobe.engine.outbox import Outbox
 from llmprobe.engine.pacer import Level, arrival_gap, timeline, user_steps
@@ -59,6 +60,7 @@ class LocalEngine:
         self._plan = plan
         self._leases = LeaseBook(self._ask)
         self._turns = Turns(open_load=plan.scenario.load.kind == "rate")
+        self._gate = Gate()
         self._errands = Errands(plan, self._clock, self._outbox, self._write)
         self._errands.on_fault = self._fail
         self._crew = Crew(*self._share, self._hire)
@@ -196,7 +198,7 @@ class LocalEngine:
     # Users
 
     def _hire(self, user_id: int) -> VirtualUser:
-        user = VirtualUser(user_id, self._errands, self._leases, self._turns)
+        user = VirtualUser(user_id, self._errands, self._leases, self._turns, self._gate)
         self._tasks.start_soon(user.live, self._left)
         return user
 

@@ -1,6 +1,7 @@
 """A virtual user: one connection, one request after another, until it is retired.
 
-wait for a turn -> take an index out of the lease -> send -> (the record is on disk) -> back off if it failed
+wait for a turn, and at the gate -> take an index out of the lease -> send -> (the record is on disk)
+-> back off if it failed
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from llmprobe.core.events import Row, UserState
 from llmprobe.core.record import RequestRecord
 from llmprobe.engine.backoff import backoff_s
 from llmprobe.engine.errand import Errand, Errands
+from llmprobe.engine.gate import Gate
 from llmprobe.engine.leases import LeaseBook
 from llmprobe.engine.turns import Turns
 
@@ -19,11 +21,12 @@ from llmprobe.engine.turns import Turns
 class VirtualUser:
     """Sends one request at a time over its own connection."""
 
-    def __init__(self, user_id: int, errands: Errands, leases: LeaseBook, turns: Turns) -> None:
+    def __init__(self, user_id: int, errands: Errands, leases: LeaseBook, turns: Turns, gate: Gate) -> None:
         self.id = user_id
         self._errands = errands
         self._leases = leases
         self._turns = turns
+        self._gate = gate
         self._retiring = False
         self._resting: UserState = "starved"
         self._rest: anyio.CancelScope | None = None
@@ -83,6 +86,7 @@ class VirtualUser:
         with anyio.CancelScope() as self._rest:
             due_s = await self._turns.next()
             try:
+                await self._gate.enter()
                 return await self._leases.take(), due_s
             except anyio.get_cancelled_exc_class():
                 if due_s is not None:

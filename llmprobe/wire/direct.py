@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 
 from llmprobe.core.record import Stamp
-from llmprobe.wire.http1 import Answer, Http1Connection
+from llmprobe.wire.http1 import Http1Connection
 from llmprobe.wire.sink import Sink
 from llmprobe.wire.stream_socket import StreamSocket, open_tcp
 
@@ -43,19 +43,23 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """Send, and return with the head; the body goes to the request's `sink`, or comes as a stream."""
         trace = request.extensions.get("trace", _silent)
         sink: Sink | None = request.extensions.get("sink")
-        body = _Stream()
+        body: _Pulled | _Pushed
+        if sink is None:
+            sink = body = _Pulled()
+        else:
+            body = _Pushed()
         content = await request.aread()
         connection = await self._open(request.url, trace)
         try:
             await trace("http11.send_request_headers.started", {})
-            answer = connection.send(_head(request) + content, body if sink is None else sink, body)
-            body.attach(connection, answer)
-            response = await asyncio.shield(answer.head)
+            answer = connection.send(_head(request) + content, sink, body)
+            body.attach(connection, answer.end)
+            response = await answer.head
         except BaseException:
             connection.close()
             raise
         await trace("http11.receive_response_headers.complete", {})
-        response.extensions["pushed"] = sink is not None
+        response.extensions["pushed"] = isinstance(body, _Pushed)
         return response
 
     async def aclose(self) -> None:
@@ -113,20 +117,19 @@ def _head(request: httpx.Request) -> bytes:
     return b"".join(lines) + b"\r\n"
 
 
-class _Stream(httpx.AsyncByteStream):
-    """The body for whoever pulls; with a sink of its own it is empty and only marks the end."""
+class _Pulled(httpx.AsyncByteStream):
+    """The body for whoever pulls it; a sink of its own until then."""
+
+    sated = False
 
     def __init__(self) -> None:
         self._pieces: collections.deque[bytes] = collections.deque()
         self._some = asyncio.Event()
-        self._answer: Answer | None = None
-        self._connection: Http1Connection | None = None
-        self.sated = False
 
-    def attach(self, connection: Http1Connection, answer: Answer) -> None:
-        """The answer whose body this is."""
-        self._connection, self._answer = connection, answer
-        answer.end.add_done_callback(lambda _: self._some.set())
+    def attach(self, connection: Http1Connection, end: "asyncio.Future[None]") -> None:
+        """Where it comes from, and what tells that it is whole."""
+        self._connection, self._end = connection, end
+        end.add_done_callback(lambda _: self._some.set())
 
     def answered(self, response: httpx.Response, at_ns: int) -> None:
         """The head; the transport returns it."""
@@ -137,17 +140,39 @@ class _Stream(httpx.AsyncByteStream):
         self._some.set()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        assert self._answer is not None
         while True:
             while self._pieces:
                 yield self._pieces.popleft()
-            if self._answer.end.done():
-                self._answer.end.result()
+            if self._end.done():
+                self._end.result()
                 return
             self._some.clear()
             await self._some.wait()
 
     async def aclose(self) -> None:
-        """A body that is left before its end leaves a connection that nobody can use again."""
-        if self._answer is not None and self._connection is not None and not self._answer.end.done():
-            self._connection.close()
+        _leave(self._connection, self._end)
+
+
+_NOTHING: tuple[bytes, ...] = ()
+
+
+class _Pushed(httpx.AsyncByteStream):
+    """Empty: the body goes to the request's sink, and only its end is to be waited for."""
+
+    def attach(self, connection: Http1Connection, end: "asyncio.Future[None]") -> None:
+        """Where it comes from, and what tells that it is whole."""
+        self._connection, self._end = connection, end
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await self._end
+        for piece in _NOTHING:
+            yield piece
+
+    async def aclose(self) -> None:
+        _leave(self._connection, self._end)
+
+
+def _leave(connection: Http1Connection, end: "asyncio.Future[None]") -> None:
+    """A body that is left before its end leaves a connection that nobody can use again."""
+    if not end.done() or end.cancelled():
+        connection.close()

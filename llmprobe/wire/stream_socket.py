@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from llmprobe.core.record import Stamp
 from llmprobe.wire.kernel_time import ANCILLARY_BYTES, ask_for_stamps, stamp_ns
@@ -167,7 +167,7 @@ async def open_tcp(host: str, port: int) -> socket.socket:
     """A connected, non-blocking socket to the first address that answers; raises `OSError`."""
     loop = asyncio.get_running_loop()
     trouble: OSError | None = None
-    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in await _addresses(host, port):
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:
@@ -183,3 +183,10 @@ async def open_tcp(host: str, port: int) -> socket.socket:
         else:
             return sock
     raise trouble or OSError(f"{host} has no address")
+
+
+async def _addresses(host: str, port: int) -> list[Any]:
+    """As `socket.getaddrinfo` gives them. An address in figures needs no resolver, and no thread."""
+    with contextlib.suppress(socket.gaierror):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
