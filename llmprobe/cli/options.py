@@ -29,6 +29,7 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-H", "--header", action="append", default=[], metavar="'K: V'", help="sent along")
     group.add_argument("--body", metavar="JSON", help="merged into each request")
     group.add_argument("--cacert", metavar="FILE", help="trust this certificate authority")
+    group.add_argument("--http2", action="store_true", help="speak HTTP/2; slower, and stamped less exactly")
     group.add_argument("-k", "--insecure", action="store_true", help="don't check certificates")
 
 
@@ -73,7 +74,7 @@ def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     headers = dict(endpoint.headers) | dict(_header(text) for text in args.header)
     body = endpoint.body | (_body(args.body) if args.body else {})
     endpoint = _put(endpoint, model=args.model, dialect=args.dialect, api_key_env=args.api_key_env,
-                    cacert=args.cacert, insecure=args.insecure or None)  # fmt: skip
+                    cacert=args.cacert, insecure=args.insecure or None, http2=args.http2 or None)  # fmt: skip
     endpoint = replace(endpoint, headers=headers, body=body)
     prompts = _put(scenario.prompts, max_tokens=args.max_tokens, cache=args.cache)
     if args.corpus:

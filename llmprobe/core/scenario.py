@@ -37,6 +37,8 @@ class Endpoint(Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     cacert: str | None = None
     insecure: bool = False
+    http2: bool = False
+    """Speak HTTP/2. It takes the slower of the two transports, whose stamps are not the kernel's."""
 
 
 class Prompts(Struct, frozen=True):

@@ -73,6 +73,7 @@ _ENDPOINT = Table(
         "connection": Key("connection", Value(values.connection)),
         "cacert": Key("cacert", _TEXT),
         "insecure": Key("insecure", Value(values.flag)),
+        "http2": Key("http2", Value(values.flag)),
         "headers": Key("headers", Value(values.headers)),
         "body": Key("body", Value(values.body, values.write_body)),
         "timeouts": Key("timeouts", _TIMEOUTS),

@@ -6,6 +6,7 @@
 import ssl
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -33,30 +34,46 @@ def ssl_context(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def user_transport(endpoint: Endpoint, url: str, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
-    """A virtual user's own transport: one HTTP/1.1 connection to `url`, opened with its first request."""
+    """A virtual user's own transport: one connection to `url`, opened with its first request."""
     try:
         policy = parse_connection(endpoint.connection)
     except ValueError as error:
         raise UsageError(str(error)) from None
     proxy = _proxy(url)
-    if proxy is None:
+    if proxy is None and not endpoint.http2:
         return DirectTransport(context, policy.max_age_s)
-    return pooled_transport(policy.max_age_s, context, proxy)
+    return pooled_transport(
+        policy.max_age_s, context, proxy, http2=endpoint.http2, cleartext=urlsplit(url).scheme == "http"
+    )
 
 
 def pooled_transport(
-    max_age_s: float | None, context: ssl.SSLContext, proxy: str | None = None
+    max_age_s: float | None,
+    context: ssl.SSLContext,
+    proxy: str | None = None,
+    *,
+    http2: bool = False,
+    cleartext: bool = False,
 ) -> httpx.AsyncBaseTransport:
-    """Httpx's own, for what the direct one can't do (proxies); its stamps are the loop's."""
+    """Httpx's own, for what the direct one can't do (proxies, SOCKS, HTTP/2); its stamps are the loop's.
+
+    HTTP/2 in the clear is spoken from the first byte: without TLS nothing is there to agree on it.
+    """
 
     def build() -> httpx.AsyncBaseTransport:
         keep = 0 if max_age_s == 0 else 1
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=keep, keepalive_expiry=None)
-        return httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy)
+        return httpx.AsyncHTTPTransport(
+            verify=context, limits=limits, proxy=proxy, http1=not (http2 and cleartext), http2=http2
+        )
 
+    if http2 and find_spec("h2") is None:
+        raise UsageError("HTTP/2 needs another package: pip install 'llmprobe[http2]'")
     try:
         return _AgingTransport(build, max_age_s) if max_age_s else build()
-    except (ValueError, ImportError) as error:
+    except ImportError:
+        raise UsageError(f"{proxy} needs another package: pip install 'llmprobe[socks]'") from None
+    except ValueError as error:
         raise UsageError(f"the proxy of this environment can't be used: {error}") from None
 
 

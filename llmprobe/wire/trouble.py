@@ -30,7 +30,7 @@ def ending_of(error: Exception, url: str) -> Ending:
     if isinstance(error, httpx.RemoteProtocolError):
         if "disconnected" in str(error):
             return Ending(Outcome.CONNECTION, "the server closed the connection without an answer")
-        return Ending(Outcome.MALFORMED, f"the answer is not HTTP/1.1: {error}")
+        return Ending(Outcome.MALFORMED, f"the answer is not what HTTP asks for: {error}")
     if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL):
         return Ending(Outcome.CLIENT_ERROR, f"the request can't be sent: {error}")
     said = str(error) or type(error).__name__

@@ -301,7 +301,7 @@ async def test_a_body_that_ends_with_its_connection_is_whole(answer: Answer, ask
 async def test_what_is_not_http_is_malformed(answer: Answer, ask: Ask) -> None:
     reply = await ask(await answer(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"))
     assert reply.outcome is Outcome.MALFORMED
-    assert reply.error.startswith("the answer is not HTTP/1.1")
+    assert reply.error.startswith("the answer is not what HTTP asks for")
 
 
 async def test_a_redirect_is_our_error_and_names_the_address(answer: Answer, ask: Ask) -> None:
