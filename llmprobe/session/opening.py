@@ -27,6 +27,7 @@ from llmprobe.session.ledger import Ledger
 from llmprobe.session.recorder import Recorder
 from llmprobe.session.session import Session
 from llmprobe.sim.process import launch
+from llmprobe.telemetry.open_files import raise_open_files, too_many_users
 from llmprobe.workers.pool import WorkerPool
 
 
@@ -49,6 +50,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
     """Start what a run needs; the session is idle. Raises `LlmprobeError` and leaves nothing behind."""
     async with AsyncExitStack() as stack:
         scenario = with_caps(scenario)
+        _check_open_files(scenario, options)
         corpus = open_corpus(scenario.prompts, options.base)
         key = _key_name(scenario)
         url, model, others = await _reach(scenario, key, stack)
@@ -91,6 +93,16 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
             guard=options.guard,
             resources=stack.pop_all(),
         )
+
+
+def _check_open_files(scenario: Scenario, options: Options) -> None:
+    """Raise the limit as far as it goes, for the processes that follow; refuse users beyond it."""
+    load = scenario.load
+    planned = options.timed and load.kind == "users" and load.stages
+    users = max(int(stage.to) for stage in load.stages) if planned else load.max_users
+    trouble = too_many_users(users, raise_open_files(), workers=options.workers)
+    if trouble is not None:
+        raise UsageError(trouble)
 
 
 def _key_name(scenario: Scenario) -> str | None:

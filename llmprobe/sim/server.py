@@ -4,10 +4,8 @@ POST the dialects' paths    GET /v1/models    GET /health    GET /metrics
 """
 
 import asyncio
-import contextlib
 import errno
 import os
-import resource
 from collections.abc import Callable
 
 import msgspec
@@ -16,6 +14,7 @@ from llmprobe.core.errors import LocalError
 from llmprobe.sim import http1
 from llmprobe.sim.endpoint import Endpoint, Failure, Service
 from llmprobe.sim.http1 import BadRequestError, Request, RequestParser
+from llmprobe.telemetry.open_files import raise_open_files
 from llmprobe.wire.dialects import DIALECTS
 from llmprobe.wire.dialects.dialect import Dialect, MalformedRequestError
 
@@ -33,7 +32,7 @@ async def serve(service: Service, port: int, on_ready: Callable[[str], None]) ->
 
     Raises `LocalError` when the port can't be had.
     """
-    allow_many_connections()
+    raise_open_files()
     loop = asyncio.get_running_loop()
     endpoint = Endpoint(service)
     connections: set[Connection] = set()
@@ -57,14 +56,6 @@ def _no_port(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {HOST} is in use; choose another with --port, or 0 for any free one"
     return f"can't listen on {HOST}:{port}: {os.strerror(error.errno or 0)}"
-
-
-def allow_many_connections() -> None:
-    """Raise this process's limit of open files as far as it may go: every connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Connection(asyncio.Protocol):

@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.record import RequestRecord
 from llmprobe.engine.local import LocalEngine
+from llmprobe.telemetry.open_files import raise_open_files
 from llmprobe.workers import frames
 from llmprobe.workers.frames import FrameParser, Reply
 from llmprobe.workers.journal import Journal
@@ -29,6 +30,7 @@ def main() -> None:
     # The session decides when to stop; a Ctrl+C meant for it reaches the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise_open_files()
     wire_out = os.dup(sys.stdout.fileno())
     # Nothing that prints by mistake may get between two frames.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -249,3 +249,10 @@ def test_sessions_need_a_folder_they_can_write(tmp_path, scenario):
     file.write_text("")
     with pytest.raises(LocalError, match="can't create the run folder"):
         asyncio.run(open_session(scenario, Options(out=file / "below")))
+
+
+async def test_more_users_than_open_files_are_refused_before_anything_starts(scenario, open_, tmp_path):
+    wide = replace(scenario, load=Load(max_users=20_000_000))
+    with pytest.raises(UsageError, match=r"20,000,000 users need as many connections.*--workers"):
+        await open_(wide)
+    assert not list(tmp_path.glob("run*"))
