@@ -62,16 +62,20 @@ async def _run(scenario: Scenario, args: argparse.Namespace) -> int:
     caught: list[int] = []
     try:
         agree(session.consent(), yes=args.yes)
-        if (note := session.view().note) is not None and not args.quiet:
-            print(f"llmprobe: {note}", file=sys.stderr)
-        with _signals(session, caught):
+    except BaseException:
+        await session.close()
+        raise
+    with _signals(session, caught):
+        try:
+            if (note := session.view().note) is not None and not args.quiet:
+                print(f"llmprobe: {note}", file=sys.stderr)
             await session.start()
             await _watch(session, Progress(quiet=args.quiet))
-    finally:
-        ending = Ending(Reason.INTERRUPTED, "interrupted by a signal") if caught else None
-        result = await session.close(ending, drain_s=0.0 if caught else DRAIN_S)
-    if result is not None:
-        deliver(result, session.recorder.folder, args)
+        finally:
+            ending = Ending(Reason.INTERRUPTED, "interrupted by a signal") if caught else None
+            result = await session.close(ending, drain_s=0.0 if caught else DRAIN_S)
+        if result is not None:
+            deliver(result, session.recorder.folder, args)
     if caught or result is None:
         return exit_codes.SIGNAL + (caught[0] if caught else signal.SIGINT)
     return result.verdict.exit_code
@@ -89,7 +93,10 @@ async def _watch(session: Session, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _signals(session: Session, caught: list[int]) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP end the run instead of the process."""
+    """While inside, SIGINT, SIGTERM and SIGHUP end the run instead of the process; a second one does no more.
+
+    An impatient second Ctrl+C must not cost the result: what is in flight was cancelled by the first.
+    """
     loop = asyncio.get_running_loop()
 
     def end(number: int) -> None:

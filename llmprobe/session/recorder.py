@@ -197,4 +197,6 @@ class Recorder:
             half.write_text(text, encoding="utf-8")
             half.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                half.unlink(missing_ok=True)
             raise LocalError(f"can't write {path}: {error.strerror}") from error

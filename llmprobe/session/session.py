@@ -106,7 +106,7 @@ class Session:
             return
         self._state = State.STOPPING
         if self._target or self._timed:
-            await self._set_target(0)
+            await self._set_target(0, by="hand" if self.ending is None else None)
         if now:
             await self.engine.cancel()
 
@@ -285,10 +285,10 @@ class Session:
         self.ending, self._note = reason, reason.message
         await self.stop()
 
-    async def _set_target(self, target: float) -> None:
+    async def _set_target(self, target: float, *, by: str | None = "hand") -> None:
         self._target = target
         self._level_id += 1
-        await self.engine.set_load(self._level_id, target, 0.0, "hand")
+        await self.engine.set_load(self._level_id, target, 0.0, by)
 
 
 def first_target(scenario: Scenario) -> float:

@@ -129,6 +129,17 @@ def test_a_signal_ends_the_run_and_what_was_measured_is_there(llmprobe, number, 
     assert result["totals"]["completed"] >= 10
 
 
+def test_an_impatient_second_signal_does_not_cost_the_result(llmprobe):
+    process = _start(llmprobe)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out.startswith("STOPPED  smoke")
+    assert json.loads((llmprobe.folder / "run" / "result.json").read_text())["complete"] is False
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
