@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from llmprobe.report import to_json, to_text
+from llmprobe.report import to_json, to_markdown, to_text
 from llmprobe.report.result import Result
 
 FORMATS: dict[str, Callable[[Result], str]] = {
     "text": to_text.render,
     "json": to_json.render,
+    "markdown": to_markdown.render,
 }

@@ -26,10 +26,8 @@ def render(result: Result) -> str:
 def _lines(result: Result) -> Iterator[str]:
     yield from _verdict(result)
     yield ""
-    yield from _wrap(
-        f"{result.url or 'unknown endpoint'} · model {result.model or 'unknown'} · seed {result.seed}"
-    )
-    yield from _wrap(_totals(result))
+    yield from _wrap(subject(result))
+    yield from _wrap(totals(result))
     if result.insecure:
         yield "Certificates were not checked (--insecure)."
     if result.latency.e2e_s.n:
@@ -39,37 +37,56 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield from _levels(result)
     yield ""
-    yield from _wrap(_rest_on(result))
+    yield from _wrap(rest_on(result))
+
+
+def word_of(result: Result) -> str:
+    """The verdict in a word."""
+    return _WORDS.get(result.verdict.exit_code, "STOPPED") if result.complete else "STOPPED"
+
+
+def headline(result: Result) -> str:
+    """What run it was and how it ended, behind that word."""
+    ended = result.ended or "it was killed; this is what it had measured until then"
+    state = "" if result.complete else " (incomplete)"
+    return f"{result.name}: {people_seconds(result.duration_s)}, {ended}{state}"
+
+
+def unsaid(result: Result) -> list[str]:
+    """The reasons that neither the headline nor an objective's own line tells."""
+    told = tuple(f"{slo.slo}: " for slo in result.verdict.slos)
+    return [why for why in result.verdict.reasons if why != result.ended and not why.startswith(told)]
+
+
+def subject(result: Result) -> str:
+    """What was measured."""
+    return f"{result.url or 'unknown endpoint'} · model {result.model or 'unknown'} · seed {result.seed}"
 
 
 def _verdict(result: Result) -> Iterator[str]:
     verdict = result.verdict
-    word = _WORDS.get(verdict.exit_code, "STOPPED") if result.complete else "STOPPED"
-    ended = result.ended or "it was killed; this is what it had measured until then"
-    state = "" if result.complete else " (incomplete)"
-    yield from _wrap(f"{word}  {result.name}: {people_seconds(result.duration_s)}, {ended}{state}")
+    yield from _wrap(f"{word_of(result)}  {headline(result)}")
     if result.torn_lines:
         yield f"  ! {result.torn_lines} torn line(s) of the run folder are left out"
     for slo in verdict.slos:
         mark = {True: "✓", False: "✖", None: "?"}[slo.passed]
         yield f"  {mark} {slo.slo:<20} {said(slo)}"
-    told = tuple(f"{slo.slo}: " for slo in verdict.slos)
-    for reason in verdict.reasons:
-        if reason != result.ended and not reason.startswith(told):
-            yield from _wrap(reason, "  ! ")
+    for reason in unsaid(result):
+        yield from _wrap(reason, "  ! ")
 
 
-def _totals(result: Result) -> str:
-    totals = result.totals
-    counts = f"{totals.requests} requests: {totals.completed} completed, {totals.failed} failed"
-    if "cancelled" in totals.outcomes:
-        counts += f", {totals.outcomes['cancelled']} cancelled by us"
+def totals(result: Result) -> str:
+    """How many requests there were, how they ended, and what they took."""
+    counted = result.totals
+    counts = f"{counted.requests} requests: {counted.completed} completed, {counted.failed} failed"
+    if "cancelled" in counted.outcomes:
+        counts += f", {counted.outcomes['cancelled']} cancelled by us"
     parts = [counts]
-    if bad := [f"{n} {name}" for name, n in totals.outcomes.items() if name not in _UNEVENTFUL]:
+    if bad := [f"{n} {name}" for name, n in counted.outcomes.items() if name not in _UNEVENTFUL]:
         parts.append("of them " + ", ".join(bad))
-    parts.append(f"{totals.input_tokens} tokens in, {totals.output_tokens} out")
-    if totals.usd is not None:
-        parts.append(people_usd(totals.usd))
+    parts.append(f"{counted.input_tokens} tokens in, {counted.output_tokens} out")
+    if counted.usd is not None:
+        parts.append(people_usd(counted.usd))
     return "; ".join(parts) + "."
 
 
@@ -109,7 +126,7 @@ def _level(level: LevelResult) -> str:
     )
 
 
-def _rest_on(result: Result) -> str:
+def rest_on(result: Result) -> str:
     """What the figures rest on."""
     probe = result.probe
     source = result.totals.token_source or "none"

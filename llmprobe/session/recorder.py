@@ -34,7 +34,7 @@ from llmprobe.report.to_json import render
 from llmprobe.scenario.writer import dump_scenario
 from llmprobe.session.folder import plain_name
 from llmprobe.session.history import History
-from llmprobe.session.stop import Ending
+from llmprobe.session.stop import Ending, Reason
 
 
 class Saved(Struct, frozen=True):
@@ -135,15 +135,19 @@ class Recorder:
             self._write_text(SCENARIO, dump_scenario(self.repeating(at_s)))
         except LocalError as error:
             trouble = error
-        run = read_run(self.folder)
-        if run.ended is None:
-            message = ending.message if trouble is None else trouble.message
-            reason = ending.reason.value if trouble is None else "fault"
-            run = replace(run, lines=(*run.lines, Ended(at_s, reason, message)))
-        result = make_result(run, self.scenario, unwritten=self.unwritten)
+        if trouble is not None:
+            ending = Ending(Reason.FAULT, trouble.message)
+        result = self.result(at_s, ending)
         with contextlib.suppress(LocalError):
             self._write_text(RESULT, render(result))
         return result
+
+    def result(self, at_s: float, ending: Ending) -> Result:
+        """What was measured until now; `ending` is what there is to say where no end was written yet."""
+        run = read_run(self.folder)
+        if run.ended is None:
+            run = replace(run, lines=(*run.lines, Ended(at_s, ending.reason.value, ending.message)))
+        return make_result(run, self.scenario, unwritten=self.unwritten)
 
     def discard_if_empty(self) -> None:
         """Nothing was sent: leave no folder behind."""

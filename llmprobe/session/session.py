@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from llmprobe.core.engine import Engine, TestReply, Watch
-from llmprobe.core.errors import LocalError
+from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
@@ -132,6 +132,15 @@ class Session:
     def save(self, name: str, path: Path | None = None) -> Saved:
         """Write the session as a scenario that repeats it; see `Recorder.save`."""
         return self.recorder.save(name, path, self.elapsed_s)
+
+    async def result(self) -> Result:
+        """What was measured until now, with its verdict; the run goes on."""
+        if self._started_at is None:
+            raise UsageError("nothing was sent yet; start the load, then look at the results")
+        goes_on = Ending(Reason.STOPPED, "it goes on; this is the result until now")
+        by_hand = Ending(Reason.STOPPED, "stopped by hand")
+        now = by_hand if self._state in {State.STOPPED, State.CAPPED} else goes_on
+        return await asyncio.to_thread(self.recorder.result, self.elapsed_s, self.ending or now)
 
     async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
         """Set new caps; a capped run goes on."""

@@ -1,10 +1,9 @@
-"""The screen as an application: opens the session, does to it what a person asks, and leaves nothing behind.
+"""The screen as an application: opens the session, draws in the theme in force, and leaves nothing behind.
 
 However it ends (q, Ctrl+C, SIGTERM, a terminal that is gone, an error) `session.close` is awaited first.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,28 +15,19 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from llmprobe.core.engine import Watch
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
-from llmprobe.session.view import State, View
-from llmprobe.tui.feed import Feed, Opener, ProbeSession
+from llmprobe.tui.acts import Acts
+from llmprobe.tui.feed import Feed, Opener
 from llmprobe.tui.keys import KEYS, PANES
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
 from llmprobe.tui.lifetime import Lifetime
-from llmprobe.tui.screens.ask import AskScreen
-from llmprobe.tui.screens.endpoint import EndpointScreen
-from llmprobe.tui.screens.help import HelpScreen
-from llmprobe.tui.screens.mark import MarkScreen
 from llmprobe.tui.screens.probe import ProbeScreen
-from llmprobe.tui.screens.reply import ReplyScreen
-from llmprobe.tui.screens.save import SaveScreen
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
 
 INTERNAL = 70
-Doing = Callable[[], Awaitable[object]]
-_OVER = (State.FAILED, State.CLOSED)
 
 
 class ProbeApp(App[int]):
@@ -63,10 +53,10 @@ class ProbeApp(App[int]):
         self._ascii = wants_ascii(os.environ)
         self._put_themes()
         self._ink: tuple[dict[str, str], Ink] | None = None
-        self._agreed = False
+        self.acts = Acts(self)
+        """What a person does to the session; its methods are what the keys name."""
         self._leaving = False
         self._hung_up = False
-        self._sending = False
 
     # What widgets draw with
 
@@ -93,7 +83,9 @@ class ProbeApp(App[int]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The one screen there is."""
-        return ProbeScreen(self.feed, moved=self.move_load, end_asked=self.ask_end, watch=self.watch_rows)
+        return ProbeScreen(
+            self.feed, moved=self.acts.move_load, end_asked=self.acts.ask_end, watch=self.acts.watch_rows
+        )
 
     @property
     def probe(self) -> ProbeScreen:
@@ -115,9 +107,9 @@ class ProbeApp(App[int]):
 
     def reopen(self, scenario: Scenario) -> None:
         """Close what is open, if anything, and open this."""
-        self._agreed = False
+        self.acts.agreed = False
         self.probe.streams.forget()
-        self._beside(partial(self._reopen, scenario))
+        self.beside(partial(self._reopen, scenario))
 
     async def _reopen(self, scenario: Scenario) -> None:
         await self._lifetime.open(scenario)
@@ -130,7 +122,7 @@ class ProbeApp(App[int]):
         if not self._leaving:
             self._leaving = True
             self.probe.banner.flash("·", "finishing the run folder and ending all processes …")
-            self._beside(partial(self._leave, code))
+            self.beside(partial(self._leave, code))
 
     async def _leave(self, code: int) -> None:
         message: str | None = None
@@ -162,168 +154,30 @@ class ProbeApp(App[int]):
         self.leave(128 + signal.SIGINT)
 
     async def action_quit(self) -> None:
-        """q: asks while requests are in flight."""
-        view = self._view()
-        code = self._lifetime.failed_with or 0
-        if view is None or view.state in {State.IDLE, State.STOPPED, *_OVER}:
-            self.leave(code)
-            return
-        question = (
-            f"Stop now and quit? {view.snapshot.in_flight} requests in flight are cancelled; "
-            f"what was measured stays in {view.folder}"
-        )
-        self._ask(AskScreen("Quit", question, yes="stop and quit", again="q"), lambda: self.leave(code))
+        """Ctrl+Q, and Textual's own."""
+        self.acts.quit()
 
     async def action_pause(self) -> None:
         """Ctrl+Z: the load stops before the screen is out of sight."""
         if (session := self.feed.session) is not None:
-            await self._guarded(session.stop)
+            await self.acts.guarded(session.stop)
         self.action_suspend_process()
         self.probe.banner.flash("·", "the load was stopped before the screen was suspended; space goes on")
 
-    # What a person does to the session
+    @property
+    def failed_with(self) -> int | None:
+        """The exit code while no session was ever open; None from then on."""
+        return self._lifetime.failed_with
 
-    def _beside(self, work: Callable[[], Awaitable[None]]) -> None:
+    # What keys and the palette lead to
+
+    def beside(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it without keeping the screen waiting."""
         self.run_worker(cast("Any", work))  # its type is narrower than what it takes
 
-    def _view(self) -> View | None:
-        return self.feed.session.view() if self.feed.session is not None else None
-
-    def _act(self, doing: Doing) -> None:
-        """Do it beside the screen, and show the result at once."""
-        self._beside(partial(self._guarded, doing))
-
-    async def _guarded(self, doing: Doing) -> None:
-        try:
-            await doing()
-        except LlmprobeError as error:
-            self.probe.banner.flash("✖", error.message)
-        self.probe.poll()
-
-    def _ask(self, question: Screen[bool], then: Callable[[], object]) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                then()
-
-        self.push_screen(question, answered)
-
-    async def action_start_stop(self) -> None:
-        """Space: what it does depends on where the session is."""
-        session, view = self.feed.session, self._view()
-        if session is None or view is None:
-            return
-        match view.state:
-            case State.IDLE | State.STOPPED:
-                self._start(session)
-            case State.RUNNING:
-                self._act(session.stop)
-            case State.STOPPING:
-                self._act(partial(session.stop, now=True))
-            case State.CAPPED:
-                self._raise_cap(session, view)
-            case _:
-                pass
-
-    def _start(self, session: ProbeSession) -> None:
-        asked = None if self._agreed else session.consent()
-
-        def begin() -> None:
-            self._agreed = True
-            self._act(session.start)
-
-        if asked is None:
-            begin()
-        else:
-            self._ask(AskScreen("Before anything is sent", asked, yes="start"), begin)
-
-    def _raise_cap(self, session: ProbeSession, view: View) -> None:
-        requests, usd = view.max_requests, view.max_usd
-        if requests is not None and view.spent_requests >= requests:
-            said, requests = f"{requests} requests were sent. Raise the cap to {requests * 2}?", requests * 2
-        elif usd is not None:
-            said, usd = f"${usd:g} are spent or reserved. Raise the cap to ${usd * 2:g}?", usd * 2
-        else:
-            return
-        self._ask(
-            AskScreen("Raise the cap", said, yes="raise"),
-            lambda: self._act(partial(session.raise_caps, requests, usd)),
-        )
-
-    def move_load(self, users: int) -> None:
-        """The hand is live: the newest load is sent, those it overtook are not."""
-        self.feed.hand(users)
-        if not self._sending:
-            self._sending = True
-            self._beside(self._send_load)
-
-    async def _send_load(self) -> None:
-        try:
-            sent = None
-            while (session := self.feed.session) is not None and sent != self.feed.users:
-                sent = self.feed.users
-                await self._guarded(partial(session.set_load, sent))
-        finally:
-            self._sending = False
-
-    def ask_end(self, users: int) -> None:
-        """The whole of the slider is worth a question."""
-        slider = self.probe.load.slider
-        question = f"Go from {slider.value} to {users} users at once?"
-        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, users))
-
-    def watch_rows(self, watch: Watch) -> None:
-        """Only what is looked at travels."""
-        if (session := self.feed.session) is not None:
-            self._act(partial(session.watch, watch))
-
-    def action_save(self) -> None:
-        """s: as a scenario."""
-        if (session := self.feed.session) is not None:
-            self.push_screen(SaveScreen(self.feed.scenario.name, session.save))
-
-    def action_test(self) -> None:
-        """t: one request outside the run; asks before it leaves this machine."""
-        if (session := self.feed.session) is None:
-            return
-        url = session.view().url
-        if session.consent() is None or self._agreed:
-            self.push_screen(ReplyScreen(session.test, url))
-            return
-        question = f"One request leaves this machine for {url}. It costs what the endpoint charges for it."
-        self._ask(
-            AskScreen("Before anything is sent", question, yes="send"),
-            lambda: self.push_screen(ReplyScreen(session.test, url)),
-        )
-
-    def action_endpoint(self) -> None:
-        """e: another endpoint, model, key name or output limit."""
-
-        def opened(scenario: Scenario | None) -> None:
-            if scenario is not None and (scenario != self.feed.scenario or self.feed.session is None):
-                self.reopen(scenario)
-
-        view = self._view()
-        running = view is not None and view.elapsed_s > 0
-        self.push_screen(EndpointScreen(self.feed.scenario, running=running), opened)
-
-    def action_mark(self) -> None:
-        """m: a note beside the figures."""
-
-        def noted(text: str | None) -> None:
-            session = self.feed.session
-            if text and session is not None:
-                with contextlib.suppress(LlmprobeError):
-                    session.mark(text)
-                    self.feed.note("·", f"mark: {text}")
-                self.probe.poll()
-
-        if self.feed.session is not None:
-            self.push_screen(MarkScreen(), noted)
-
-    def action_help(self) -> None:
-        """?: keys and terms."""
-        self.push_screen(HelpScreen())
+    def action_act(self, name: str) -> None:
+        """One of `Acts`, by name."""
+        getattr(self.acts, name)()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action, and the themes, for the palette."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.scenario import Scenario
+from llmprobe.report.result import Result
 from llmprobe.session.recorder import Saved
 from llmprobe.session.view import State, View
 from llmprobe.tui.chronicle import LONGEST, Happening, happenings
@@ -47,6 +48,9 @@ class ProbeSession(Protocol):
 
     def save(self, name: str, path: Path | None = None) -> Saved:
         """Write the scenario that repeats this session."""
+
+    async def result(self) -> Result:
+        """What was measured until now, with its verdict."""
 
     async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
         """Let a capped run go on."""

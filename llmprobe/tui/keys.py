@@ -23,7 +23,7 @@ class Key:
     @property
     def call(self) -> str:
         """The action for Textual, found from any screen."""
-        return f"app.{self.action}" if self.of_app else self.action
+        return f"app.act('{self.action}')" if self.of_app else self.action
 
     @property
     def binding(self) -> Binding:
@@ -62,6 +62,15 @@ KEYS = (
         of_app=True,
     ),
     Key("test", "t", "t", "Test", "Send one request outside the run and show what comes back", of_app=True),
+    Key(
+        "results",
+        "r",
+        "r",
+        "Results",
+        "The verdict so far: objectives, levels, what it rests on",
+        of_app=True,
+    ),
+    Key("copy_verdict", "y", "y", "Copy verdict", "Copy the verdict as Markdown", of_app=True),
     Key("log", "v", "v", "Log", "Streams: live, or the log of finished completions"),
     Key("filter", "slash", "/", "Filter", "Filter the log by outcome or text"),
     Key("follow", "enter", "⏎", "Follow", "Follow a stream, or open a finished one in full"),

@@ -62,10 +62,17 @@ def unreachable(make, scenario):
     return make_result(make.run(records, [make.BEGAN, make.LOW, make.DONE]), scenario)
 
 
-@pytest.mark.parametrize("format_", ["text", "json"])
+@pytest.mark.parametrize("format_", ["text", "json", "markdown"])
 @pytest.mark.parametrize("which", ["passed", "killed", "capped", "unreachable"])
 def test_a_result_is_rendered_byte_for_byte_as_before(request, golden, which, format_):
     golden(f"{which}.{format_}", FORMATS[format_](request.getfixturevalue(which)))
+
+
+@pytest.mark.parametrize("which", ["passed", "killed", "capped", "unreachable"])
+def test_markdown_says_nothing_to_the_terminal_and_no_markup_of_others(request, which):
+    text = FORMATS["markdown"](request.getfixturevalue(which))
+    assert not set(text) & set("\x1b\x07\r\u202e\u202c")
+    assert [line for line in text.splitlines() if line.startswith("**")] == [text.splitlines()[0]]
 
 
 @pytest.mark.parametrize("which", ["passed", "killed", "capped", "unreachable"])

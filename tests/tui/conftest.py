@@ -17,6 +17,17 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.seeding import unit
 from llmprobe.metrics.snapshot import Finished, LevelFigures, Percentiles, Second, Snapshot
+from llmprobe.report.result import (
+    Latency,
+    LevelResult,
+    Probe,
+    Result,
+    SloResult,
+    Throughput,
+    Totals,
+    Verdict,
+    Workload,
+)
 from llmprobe.session.recorder import Saved
 from llmprobe.session.view import State, View
 from llmprobe.tui.app import ProbeApp
@@ -124,6 +135,39 @@ def running_view(
     return replace(view, **changes)
 
 
+def result(**changes: Any) -> Result:
+    """What a run of two levels came to; the second was too much."""
+    levels = tuple(
+        LevelResult(
+            users=users, rate=None, n=n, seconds=30.0, ttft_s=percentiles(ttft_at(users), n),
+            tpot_s=percentiles(0.02, n), output_tokens_per_s=50.0 * users, error_rate=errors,
+            goodput=1 - errors, visits=1, settling=users,
+        )
+        for users, n, errors in ((8, 162, 0.0), (96, 88, 0.027))
+    )  # fmt: skip
+    none = Percentiles()
+    spread = percentiles(0.5, 250)
+    slos = (
+        SloResult("p95 ttft < 1s", 1.18, 250, False, 20), SloResult("errors < 1%", None, 8, None, 20),
+        SloResult("p95 tpot < 60ms", 0.026, 250, True, 20),
+    )  # fmt: skip
+    known = Result(
+        format=1, llmprobe="0.1.0", name="evening", seed=0, started="2026-01-05T20:15:00+01:00",
+        duration_s=91.2, complete=True, ended="stopped by hand", torn_lines=0,
+        url="http://127.0.0.1:8000/v1", model="llama-3-8b", insecure=False,
+        verdict=Verdict(False, 1, ("p95 ttft < 1s: 1.18 s (n = 250)",), slos),
+        totals=Totals(
+            260, 250, 7, 3, {"ok": 250, "rate_limited": 7, "cancelled": 3}, 21_000, 64_000, None, None,
+            "usage", None,
+        ),
+        warmup_requests=0, latency=Latency(spread, none, none, spread, spread, none),
+        throughput=Throughput(2.7, 700.0, 50.0), workload=Workload(none, none, "cold", None), levels=levels,
+        capacity=None, limits=None, cost=None,
+        probe=Probe(False, None, 0.004, 0.01, 0.21, 1, {"kernel": 64_000}, none), server=None,
+    )  # fmt: skip
+    return replace(known, **changes)
+
+
 def record(**changes: Any) -> RequestRecord:
     known = RequestRecord(
         index=0, prompt_id="mixed-001", user=0, level_id=0, users=1, started_s=0.0,
@@ -146,6 +190,7 @@ class FakeSession:
             record(),
             "Tides.",
         )
+        self.came_to = result()
         self.fails: dict[str, LlmprobeError] = {}
         self._consent = consent
 
@@ -180,6 +225,10 @@ class FakeSession:
     def save(self, name: str, path: Path | None = None) -> Saved:
         self._call("save", name, path)
         return Saved(Path(f"{name}.toml"), f"llmprobe run {name}.toml")
+
+    async def result(self) -> Result:
+        self._call("result")
+        return self.came_to
 
     async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
         self._call("raise_caps", max_requests, max_usd)
@@ -263,6 +312,7 @@ class Stage:
     look = staticmethod(look)
     percentiles = staticmethod(percentiles)
     record = staticmethod(record)
+    result = staticmethod(result)
     row = staticmethod(row)
     running = staticmethod(running)
     running_view = staticmethod(running_view)

@@ -53,16 +53,19 @@ def assert_clean(stage: Any, app: Any) -> None:
 async def test_no_pane_and_no_dialog_lets_a_control_through(build: Any, stage: Any) -> None:
     session = stage.FakeSession(hostile_view(stage), consent=HOSTILE)
     session.reply = TestReply(HOSTILE, HOSTILE, stage.record(error=HOSTILE, finish_reason=HOSTILE), HOSTILE)
+    verdict = replace(stage.result().verdict, reasons=(HOSTILE,))
+    session.came_to = stage.result(name=HOSTILE, ended=HOSTILE, url=HOSTILE, model=HOSTILE, verdict=verdict)
     app = build(session)
     async with stage.running(app, (200, 50)) as pilot:
         assert "[/b]" in stage.text_of(app)
         for keys in (
             (), ("enter",), ("escape", "v"), ("enter",), ("escape", "t"), ("escape", "q"), ("escape", "e"),
-            ("escape", "s"), ("escape", "5"),
+            ("escape", "s"), ("escape", "5"), ("r",), ("end",), ("y",),
         ):  # fmt: skip
             await pilot.press(*keys)
             await stage.look(pilot)
             assert_clean(stage, app)
+        assert not any(mark in app.clipboard for mark in FORBIDDEN)
 
 
 async def test_events_errors_and_questions_are_clean_too(build: Any, stage: Any) -> None:

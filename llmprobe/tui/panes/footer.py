@@ -95,7 +95,12 @@ def choices(
     toggle = _TOGGLE.get(sight.view.state)
     first = [Choice(("start_stop",), toggle)] if toggle else []
     first.append(Choice(("halve", "double"), "÷2 \N{MULTIPLICATION SIGN}2"))
-    session = [Choice(("save",), "Save"), Choice(("endpoint",), "Endpoint"), Choice(("test",), "Test")]
+    session = [
+        Choice(("save",), "Save"),
+        Choice(("endpoint",), "Endpoint"),
+        Choice(("results",), "Results"),
+        Choice(("test",), "Test"),
+    ]
     streams = [Choice(("log",), "Live" if past else "Log")]
     if focus is Pane.STREAMS and can_open:
         streams.insert(0, Choice(("follow",), "Back" if reading else "Open" if past else "Follow"))

@@ -1,0 +1,75 @@
+"""A result for a pull request or a chat: GitHub's Markdown, the verdict first.
+
+Whatever came from an endpoint is stripped of what a terminal would obey, kept on its line, and can't become
+markup.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from llmprobe.core.scrub import clean
+from llmprobe.core.units import people_seconds
+from llmprobe.report.judge import said
+from llmprobe.report.result import LevelResult, Result
+from llmprobe.report.to_text import headline, rest_on, subject, totals, unsaid, word_of
+
+_HOLLOW = "–"  # noqa: RUF001 - a dash as wide as a digit
+_MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~!&"})
+
+
+def render(result: Result) -> str:
+    """The whole text, with a newline at the end."""
+    return "\n".join(_lines(result)) + "\n"
+
+
+def _lines(result: Result) -> Iterator[str]:
+    yield f"**{word_of(result)}** {_plain(headline(result))}"
+    yield ""
+    if result.verdict.slos:
+        marks = {True: "✓", False: "✖", None: "too few"}
+        rows = [(marks[slo.passed], slo.slo, said(slo)) for slo in result.verdict.slos]
+        yield from _table(("", "objective", "measured"), rows)
+        yield ""
+    for reason in unsaid(result):
+        yield f"- {_plain(reason)}"
+    if unsaid(result):
+        yield ""
+    yield _plain(subject(result)) + "  "
+    yield _plain(totals(result)) + ("" if not result.insecure else "  ")
+    if result.insecure:
+        yield "Certificates were not checked."
+    if result.levels:
+        yield ""
+        unit = "req/s" if result.levels[0].rate is not None else "users"
+        names = (unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
+        yield from _table(names, [_level(level) for level in result.levels], numbers=True)
+    yield ""
+    yield _plain(rest_on(result))
+
+
+def _level(level: LevelResult) -> tuple[str, ...]:
+    return (
+        f"{level.users if level.rate is None else level.rate:g}", str(level.n), _s(level.ttft_s.p50),
+        _s(level.ttft_s.p95), _s(level.tpot_s.p95),
+        _HOLLOW if level.output_tokens_per_s is None else f"{level.output_tokens_per_s:.0f}",
+        _share(level.error_rate), _share(level.goodput),
+    )  # fmt: skip
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Iterator[str]:
+    yield "| " + " | ".join(names) + " |"
+    yield "|" + ("---:|" if numbers else "---|") * len(names)
+    for row in rows:
+        yield "| " + " | ".join(_plain(cell) for cell in row) + " |"
+
+
+def _plain(text: str) -> str:
+    """Foreign text as text, on one line."""
+    return " ".join(clean(text).split()).translate(_MARKUP)
+
+
+def _s(seconds: float | None) -> str:
+    return _HOLLOW if seconds is None else people_seconds(seconds)
+
+
+def _share(share: float | None) -> str:
+    return _HOLLOW if share is None else f"{share:.1%}"

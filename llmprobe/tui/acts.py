@@ -1,0 +1,222 @@
+"""What a person does to the session: each public method without arguments is an action that a key names."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from llmprobe.core.engine import Watch
+from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.scenario import Scenario
+from llmprobe.report.formats import FORMATS
+from llmprobe.session.view import State, View
+from llmprobe.tui.feed import ProbeSession
+from llmprobe.tui.screens.ask import AskScreen
+from llmprobe.tui.screens.endpoint import EndpointScreen
+from llmprobe.tui.screens.help import HelpScreen
+from llmprobe.tui.screens.mark import MarkScreen
+from llmprobe.tui.screens.reply import ReplyScreen
+from llmprobe.tui.screens.results import ResultsScreen
+from llmprobe.tui.screens.save import SaveScreen
+
+if TYPE_CHECKING:
+    from llmprobe.tui.app import ProbeApp
+
+Doing = Callable[[], Awaitable[object]]
+_AT_REST = (State.IDLE, State.STOPPED, State.FAILED, State.CLOSED)
+
+
+class Acts:
+    """Asks where something is at stake, does it beside the screen, and says what it ran into."""
+
+    def __init__(self, app: "ProbeApp") -> None:
+        self.agreed = False
+        """Whether a person agreed to what this session may send."""
+        self._app = app
+        self._sending = False
+
+    # The load
+
+    def start_stop(self) -> None:
+        """Space: what it does depends on where the session is."""
+        session, view = self._session, self._view()
+        if session is None or view is None:
+            return
+        match view.state:
+            case State.IDLE | State.STOPPED:
+                self._start(session)
+            case State.RUNNING:
+                self._act(session.stop)
+            case State.STOPPING:
+                self._act(partial(session.stop, now=True))
+            case State.CAPPED:
+                self._raise_cap(session, view)
+            case _:
+                pass
+
+    def move_load(self, users: int) -> None:
+        """The hand is live: the newest load is sent, those it overtook are not."""
+        self._app.feed.hand(users)
+        if not self._sending:
+            self._sending = True
+            self._app.beside(self._send_load)
+
+    def ask_end(self, users: int) -> None:
+        """The whole of the slider is worth a question."""
+        slider = self._app.probe.load.slider
+        question = f"Go from {slider.value} to {users} users at once?"
+        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, users))
+
+    def watch_rows(self, watch: Watch) -> None:
+        """Only what is looked at travels."""
+        if (session := self._session) is not None:
+            self._act(partial(session.watch, watch))
+
+    # What was measured
+
+    def save(self) -> None:
+        """As a scenario."""
+        if (session := self._session) is not None:
+            self._app.push_screen(SaveScreen(self._app.feed.scenario.name, session.save))
+
+    def results(self) -> None:
+        """The verdict so far."""
+        if (session := self._session) is not None:
+            self._app.push_screen(ResultsScreen(session.result, save=self.save))
+
+    def copy_verdict(self) -> None:
+        """As Markdown, to the clipboard of the terminal."""
+        if (session := self._session) is None:
+            return
+
+        async def copy() -> None:
+            self._app.copy_to_clipboard(FORMATS["markdown"](await session.result()))
+            self._app.probe.banner.flash("✓", "the verdict so far was copied as Markdown")
+
+        self._act(copy)
+
+    def mark(self) -> None:
+        """A note beside the figures."""
+
+        def noted(text: str | None) -> None:
+            session = self._session
+            if text and session is not None:
+                with contextlib.suppress(LlmprobeError):
+                    session.mark(text)
+                    self._app.feed.note("·", f"mark: {text}")
+                self._app.probe.poll()
+
+        if self._session is not None:
+            self._app.push_screen(MarkScreen(), noted)
+
+    # The endpoint
+
+    def test(self) -> None:
+        """One request outside the run; asks before it leaves this machine."""
+        if (session := self._session) is None:
+            return
+        url = session.view().url
+        reply = partial(ReplyScreen, session.test, url)
+        if session.consent() is None or self.agreed:
+            self._app.push_screen(reply())
+            return
+        question = f"One request leaves this machine for {url}. It costs what the endpoint charges for it."
+        self._ask(
+            AskScreen("Before anything is sent", question, yes="send"),
+            lambda: self._app.push_screen(reply()),
+        )
+
+    def endpoint(self) -> None:
+        """Another endpoint, model, key name or output limit."""
+        feed = self._app.feed
+
+        def opened(scenario: Scenario | None) -> None:
+            if scenario is not None and (scenario != feed.scenario or feed.session is None):
+                self._app.reopen(scenario)
+
+        view = self._view()
+        running = view is not None and view.elapsed_s > 0
+        self._app.push_screen(EndpointScreen(feed.scenario, running=running), opened)
+
+    # The screen
+
+    def help(self) -> None:
+        """Keys and terms."""
+        self._app.push_screen(HelpScreen())
+
+    def quit(self) -> None:
+        """Asks while requests are in flight."""
+        view = self._view()
+        leave = partial(self._app.leave, self._app.failed_with or 0)
+        if view is None or view.state in _AT_REST:
+            leave()
+            return
+        question = (
+            f"Stop now and quit? {view.snapshot.in_flight} requests in flight are cancelled; "
+            f"what was measured stays in {view.folder}"
+        )
+        self._ask(AskScreen("Quit", question, yes="stop and quit", again="q"), leave)
+
+    # How it is done
+
+    @property
+    def _session(self) -> ProbeSession | None:
+        return self._app.feed.session
+
+    def _view(self) -> View | None:
+        return self._session.view() if self._session is not None else None
+
+    def _act(self, doing: Doing) -> None:
+        """Do it beside the screen, and show the result at once."""
+        self._app.beside(partial(self.guarded, doing))
+
+    async def guarded(self, doing: Doing) -> None:
+        """Do it; what goes wrong is said."""
+        try:
+            await doing()
+        except LlmprobeError as error:
+            self._app.probe.banner.flash("✖", error.message)
+        self._app.probe.poll()
+
+    def _ask(self, question: Screen[bool], then: Callable[[], object]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self._app.push_screen(question, answered)
+
+    def _start(self, session: ProbeSession) -> None:
+        asked = None if self.agreed else session.consent()
+
+        def begin() -> None:
+            self.agreed = True
+            self._act(session.start)
+
+        if asked is None:
+            begin()
+        else:
+            self._ask(AskScreen("Before anything is sent", asked, yes="start"), begin)
+
+    def _raise_cap(self, session: ProbeSession, view: View) -> None:
+        requests, usd = view.max_requests, view.max_usd
+        if requests is not None and view.spent_requests >= requests:
+            said, requests = f"{requests} requests were sent. Raise the cap to {requests * 2}?", requests * 2
+        elif usd is not None:
+            said, usd = f"${usd:g} are spent or reserved. Raise the cap to ${usd * 2:g}?", usd * 2
+        else:
+            return
+        self._ask(
+            AskScreen("Raise the cap", said, yes="raise"),
+            lambda: self._act(partial(session.raise_caps, requests, usd)),
+        )
+
+    async def _send_load(self) -> None:
+        try:
+            sent = None
+            while (session := self._session) is not None and sent != self._app.feed.users:
+                sent = self._app.feed.users
+                await self.guarded(partial(session.set_load, sent))
+        finally:
+            self._sending = False
