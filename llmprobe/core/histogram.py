@@ -4,7 +4,8 @@ Buckets grow by 1 %, so a quantile is off by at most 0.5 %. Count, sum, minimum 
 """
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -21,14 +22,14 @@ class Histogram(Struct):
     min_s: float = 0.0
     max_s: float = 0.0
 
-    def add(self, seconds: float, times: int = 1) -> None:
-        """Count `seconds` as `times` samples."""
-        bucket = 0 if seconds <= _FLOOR_S else 1 + int(math.log(seconds / _FLOOR_S) / _GROWTH)
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + times
-        self.min_s = min(self.min_s, seconds) if self.count else seconds
-        self.count += times
-        self.total_s += seconds * times
-        self.max_s = max(self.max_s, seconds)
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Histogram":
+        """Of all these samples."""
+        if not seconds:
+            return cls()
+        log = math.log
+        numbers = Counter([1 + int(log(s / _FLOOR_S) / _GROWTH) if s > _FLOOR_S else 0 for s in seconds])
+        return cls(dict(numbers), len(seconds), math.fsum(seconds), min(seconds), max(seconds))
 
     def merge(self, other: "Histogram") -> None:
         """Add all samples of `other`."""

@@ -222,17 +222,18 @@ class _Ear:
         ttft_s = (at_ns - self._sent_ns) / 1e9
         self._outbox.put(FirstToken(self._user, self._index, self._level_id, self._clock.at_s(at_ns), ttft_s))
 
-    def text(self) -> None:
+    def text(self, late_s: float | None) -> None:
         """Some text came."""
         self._outbox.text_chunks += 1
-
-    def stamp_error(self, seconds: float) -> None:
-        """The server told when it wrote."""
-        self._outbox.stamp_error.add(seconds)
+        if late_s is not None:
+            self._outbox.stamp_errors_s.append(late_s)
 
     def gap(self, seconds: float, times: int) -> None:
         """So long since the text before."""
-        self._outbox.itl.add(seconds, times)
+        if times == 1:
+            self._outbox.gaps_s.append(seconds)
+        else:
+            self._outbox.gaps_s.extend([seconds] * times)
 
 
 def _usd(prices: Prices | None, reply: Reply) -> float | None:

@@ -19,8 +19,9 @@ class Outbox:
         self._some = asyncio.Event()
         self._closed = False
         self.text_chunks = 0
-        self.itl = Histogram()
-        self.stamp_error = Histogram()
+        self.gaps_s: list[float] = []
+        """Between tokens."""
+        self.stamp_errors_s: list[float] = []
 
     def put(self, event: Event) -> None:
         """Tell with the next batch."""
@@ -29,8 +30,10 @@ class Outbox:
 
     def take_counters(self) -> tuple[int, Histogram, Histogram]:
         """Text chunks, token gaps and stamp errors since the last call."""
-        taken = self.text_chunks, self.itl, self.stamp_error
-        self.text_chunks, self.itl, self.stamp_error = 0, Histogram(), Histogram()
+        taken = self.text_chunks, Histogram.of(self.gaps_s), Histogram.of(self.stamp_errors_s)
+        self.text_chunks = 0
+        self.gaps_s.clear()
+        self.stamp_errors_s.clear()
         return taken
 
     def close(self) -> None:

@@ -65,6 +65,10 @@ class Flight:
         self.begun_ns = clock()
         self.retries = 0
         self.status: int | None = None
+        self.refused = False
+        """Whether the status alone says that no stream will come."""
+        self.sated = False
+        """Whether it has no use for more of the body."""
         self._headers: Mapping[str, str] = {}
         self._error_body = bytearray()
         self._connect_ns: int | None = None
@@ -98,6 +102,7 @@ class Flight:
     def answered(self, response: httpx.Response, at_ns: int | None = None) -> None:
         """Take status and headers; told twice, the first time counts."""
         self.status = response.status_code
+        self.refused = self.status >= 300
         self._headers = {name.lower(): value for name, value in response.headers.items()}
         if self._ack_ns is None:
             self._ack_ns = self.clock() if at_ns is None else at_ns
@@ -106,11 +111,14 @@ class Flight:
         """Take bytes of the body that came `at_ns`; feeds of one read share it."""
         if self.refused:
             self._error_body += data
+            self.sated = len(self._error_body) >= MAX_ERROR_BODY
             return
-        self.reader.feed(data, at_ns, stamp)
-        if self.reader.done:
+        reader = self.reader
+        reader.feed(data, at_ns, stamp)
+        if reader.done:
+            self.sated = reader.broken
             self._enter("ending")
-        elif self.reader.text_chunks:
+        elif self.phase == "waiting" and reader.text_chunks:
             self._enter("streaming")
 
     def _enter(self, phase: Phase) -> None:
@@ -119,16 +127,6 @@ class Flight:
             self.on_phase()
 
     # What it knows
-
-    @property
-    def refused(self) -> bool:
-        """Whether the status alone says that no stream will come."""
-        return self.status is not None and self.status >= 300
-
-    @property
-    def sated(self) -> bool:
-        """Whether it has no use for more of the body."""
-        return self.reader.broken or len(self._error_body) >= MAX_ERROR_BODY
 
     @property
     def on_reused_connection(self) -> bool:

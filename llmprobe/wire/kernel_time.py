@@ -12,9 +12,16 @@ import time
 # Python's socket module lacks the name; the number is the same on every architecture but parisc and sparc.
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@ll")
-ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
-_OLDEST_NS = 60 * 10**9
+_SIZE = _TIMESPEC.size
+ANCILLARY_BYTES = socket.CMSG_SPACE(_SIZE) if hasattr(socket, "CMSG_SPACE") else 0
+_SECOND_NS = 10**9
+_OLDEST_NS = 60 * _SECOND_NS
 """A stamp older than this, or one from the future, is the wall clock's step and not the truth."""
+
+# Once a token: names that are looked up here need no look into a module.
+_SOL_SOCKET = socket.SOL_SOCKET
+_unpack = _TIMESPEC.unpack
+_time_ns = time.time_ns
 
 
 def ask_for_stamps(sock: socket.socket) -> bool:
@@ -34,8 +41,8 @@ def stamp_ns(ancillary: list[tuple[int, int, bytes]], read_ns: int) -> int | Non
     `read_ns` is `time.monotonic_ns()` just after the read.
     """
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
-            seconds, nanos = _TIMESPEC.unpack_from(data)
-            age_ns = time.time_ns() - (seconds * 10**9 + nanos)
+        if kind == _SO_TIMESTAMPNS and level == _SOL_SOCKET and len(data) == _SIZE:
+            seconds, nanos = _unpack(data)
+            age_ns = _time_ns() - (seconds * _SECOND_NS + nanos)
             return read_ns - age_ns if 0 <= age_ns < _OLDEST_NS else None
     return None

@@ -28,11 +28,11 @@ class Listener(Protocol):
     def first_token(self, at_ns: int) -> None:
         """The first event with text arrived."""
 
-    def text(self) -> None:
-        """An event with text arrived, the first one included."""
+    def text(self, late_s: float | None) -> None:
+        """An event with text arrived, the first one included.
 
-    def stamp_error(self, seconds: float) -> None:
-        """A server on this machine told when it wrote a text; so much later is its stamp."""
+        `late_s` is its stamp less the server's own time of the write, where it tells and shares this clock.
+        """
 
     def gap(self, seconds: float, times: int) -> None:
         """So many gaps of that length lay between events with text."""
@@ -177,9 +177,8 @@ class StreamReader:
             if self._listener is not None:
                 self._listener.first_token(at_ns)
         if self._listener is not None:
-            self._listener.text()
-            if delta.created_ns is not None:
-                self._listener.stamp_error((at_ns - delta.created_ns) / 1e9)
+            created_ns = delta.created_ns
+            self._listener.text(None if created_ns is None else (at_ns - created_ns) / 1e9)
         self._keep(delta.reasoning + delta.text + delta.tool_text)
 
     def _close_arrival(self) -> None:

@@ -10,12 +10,11 @@ from llmprobe.core.record import Stamp
 class Sink(Protocol):
     """Called from the middle of the loop, so quick and without errors."""
 
+    sated: bool
+    """Whether more of the body is of no use."""
+
     def answered(self, response: httpx.Response, at_ns: int) -> None:
         """Status and headers are there."""
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:
         """Some of the body; feeds of one read share `at_ns`."""
-
-    @property
-    def sated(self) -> bool:
-        """Whether more of the body is of no use."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import time
+from time import monotonic_ns
 from typing import Any, Protocol
 
 from llmprobe.core.record import Stamp
@@ -17,6 +17,7 @@ from llmprobe.wire.kernel_time import ANCILLARY_BYTES, ask_for_stamps, stamp_ns
 
 _BUFFER = bytearray(1 << 18)
 """Shared by all sockets: a read is parsed before the next one begins."""
+_BUFFERS = [_BUFFER]
 _VIEW = memoryview(_BUFFER)
 
 
@@ -42,13 +43,14 @@ class StreamSocket:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._stamped = ask_for_stamps(sock)
+        self._receive = sock.recvmsg_into
         self.closed = False
 
     def listen(self) -> None:
         """From now on `reader` hears what arrives."""
         self._loop.add_reader(self._sock.fileno(), self._readable)
         if self._tls is not None:
-            self._decrypt(time.monotonic_ns(), "loop")
+            self._decrypt(monotonic_ns(), "loop")
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Shake hands; raises `ssl.SSLError` or `OSError`. Before `listen`."""
@@ -114,13 +116,13 @@ class StreamSocket:
 
     def _readable(self) -> None:
         try:
-            count, ancillary, _, _ = self._sock.recvmsg_into([_BUFFER], ANCILLARY_BYTES)
+            count, ancillary, _, _ = self._receive(_BUFFERS, ANCILLARY_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._lose(error)
             return
-        read_ns = time.monotonic_ns()
+        read_ns = monotonic_ns()
         if not count:
             self._lose(None)
             return

@@ -13,10 +13,7 @@ durations = st.floats(2e-6, 1e4)
 
 
 def histogram(*seconds: float) -> Histogram:
-    made = Histogram()
-    for value in seconds:
-        made.add(value)
-    return made
+    return Histogram.of(seconds)
 
 
 @given(st.lists(durations, min_size=1, max_size=60), st.floats(0, 1))
@@ -50,14 +47,6 @@ def test_mean_and_extremes_are_exact(seconds: list[float]) -> None:
 def test_without_samples_there_is_no_figure() -> None:
     assert Histogram().mean_s is None
     assert Histogram().quantile(0.5) is None
-
-
-def test_samples_can_be_added_in_one_go() -> None:
-    made = Histogram()
-
-    made.add(0.02, times=5)
-
-    assert made == histogram(*[0.02] * 5)
 
 
 def test_what_is_shorter_than_a_microsecond_shares_the_first_bucket() -> None:

@@ -41,7 +41,7 @@ class Make:
     @staticmethod
     def moment(at_s: float, target: float = 4, gap_s: float = 0.02, **fields: Any) -> Moment:
         itl = Histogram()
-        itl.add(gap_s, 100)
+        itl.merge(Histogram.of([gap_s] * 100))
         usual: dict[str, Any] = {
             "text_chunks": 100, "itl": itl, "active": int(target), "draining": 0, "in_flight": int(target),
             "backing_off": 0, "cpu_share": 0.12, "lag_s": 0.0004,

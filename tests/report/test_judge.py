@@ -11,8 +11,7 @@ from llmprobe.metrics.snapshot import Percentiles
 from llmprobe.report.judge import Finding, judge_baseline, judge_slo, said, verdict
 from llmprobe.report.result import Latency, SloResult
 
-GAPS = Histogram()
-GAPS.add(0.03, 50)
+GAPS = Histogram.of([0.03] * 50)
 KEPT = SloResult("p95 ttft < 1s", 0.62, 812, passed=True, needed=20)
 BROKEN = SloResult("p95 tpot < 60ms", 0.08, 812, passed=False, needed=20)
 THIN = SloResult("p99 e2e < 9s", None, 12, passed=None, needed=100)

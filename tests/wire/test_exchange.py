@@ -63,12 +63,9 @@ class Heard:
     def first_token(self, at_ns: int) -> None:
         self.first.set()
 
-    def text(self) -> None:
+    def text(self, late_s: float | None) -> None:
         self.texts += 1
         self.spoke.set()
-
-    def stamp_error(self, seconds: float) -> None:
-        pass
 
     def gap(self, seconds: float, times: int) -> None:
         pass

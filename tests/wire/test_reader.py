@@ -27,11 +27,8 @@ class Heard:
     def first_token(self, at_ns: int) -> None:
         self.told.append(("first", at_ns))
 
-    def text(self) -> None:
+    def text(self, late_s: float | None) -> None:
         self.told.append(("text",))
-
-    def stamp_error(self, seconds: float) -> None:
-        pass
 
     def gap(self, seconds: float, times: int) -> None:
         self.told.append(("gap", round(seconds, 9), times))

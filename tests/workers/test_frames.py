@@ -29,8 +29,7 @@ def test_commands_come_out_as_they_went_in_however_the_bytes_are_cut(size):
 
 
 def test_a_batch_of_events_comes_out_as_it_went_in():
-    itl = Histogram()
-    itl.add(0.02, 3)
+    itl = Histogram.of([0.02] * 3)
     batch = frames.Batch([FirstToken(1, 2, 0, 0.5, 0.2), Interval(0, 1.0, 5, itl, 4, 1, 4, 0, 0.1, 0.0)])
     (body,) = frames.FrameParser().feed(frames.encode(batch))
     assert frames.decode_reply(body) == batch
