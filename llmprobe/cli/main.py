@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "say whether a scenario is sound and what it would cost; sends nothing",
     "report": "render a run folder again",
     "sim": "serve the simulated endpoint on loopback",
+    "doctor": "say what this machine can measure, and whether a target answers",
 }
 
 _HELP = """\

@@ -68,14 +68,18 @@ def endpoint_of(target: str) -> Endpoint:
     return Endpoint(url=target)
 
 
-def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
-    """The scenario with what the command line says put over it."""
-    endpoint = scenario.endpoint
+def endpoint_with(endpoint: Endpoint, args: argparse.Namespace) -> Endpoint:
+    """The endpoint with what `add_endpoint_options` brought put over it."""
     headers = dict(endpoint.headers) | dict(_header(text) for text in args.header)
     body = endpoint.body | (_body(args.body) if args.body else {})
     endpoint = _put(endpoint, model=args.model, dialect=args.dialect, api_key_env=args.api_key_env,
-                    cacert=args.cacert, insecure=args.insecure or None, http2=args.http2 or None)  # fmt: skip
-    endpoint = replace(endpoint, headers=headers, body=body)
+                    cacert=args.cacert, insecure=args.insecure or None)  # fmt: skip
+    return replace(endpoint, headers=headers, body=body)
+
+
+def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
+    """The scenario with what the command line says put over it."""
+    endpoint = endpoint_with(scenario.endpoint, args)
     prompts = _put(scenario.prompts, max_tokens=args.max_tokens, cache=args.cache)
     if args.corpus:
         prompts = replace(prompts, corpus=_corpus(args.corpus), sha256=None)

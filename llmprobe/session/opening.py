@@ -52,7 +52,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         scenario = with_caps(scenario)
         _check_open_files(scenario, options)
         corpus = open_corpus(scenario.prompts, options.base)
-        key = _key_name(scenario)
+        key = key_of(scenario)
         url, model, others = await _reach(scenario, key, stack)
         if not is_sim(scenario.endpoint.url):
             # What the endpoint named first today it may not name tomorrow; a replay asks for the same.
@@ -105,7 +105,7 @@ def _check_open_files(scenario: Scenario, options: Options) -> None:
         raise UsageError(trouble)
 
 
-def _key_name(scenario: Scenario) -> str | None:
+def key_of(scenario: Scenario) -> str | None:
     """The environment variable that holds the key to send; raises when it was asked for and isn't set."""
     endpoint = scenario.endpoint
     name = key_name(endpoint.url, endpoint.api_key_env)
@@ -130,11 +130,12 @@ async def _reach(
         return simulator.url, endpoint.model or simulator.model, ()
     if endpoint.model is not None:
         return endpoint.url, endpoint.model, ()
-    first, *others = await _models(scenario, key)
+    first, *others = await models_of(scenario, key)
     return endpoint.url, first, tuple(others)
 
 
-async def _models(scenario: Scenario, key: str | None) -> list[str]:
+async def models_of(scenario: Scenario, key: str | None) -> list[str]:
+    """What the endpoint serves, at least one; raises `EndpointError` where it does not tell."""
     # Only here does a face need an HTTP client; a screen on the simulator starts without it.
     from llmprobe.wire.dialects import dialect
     from llmprobe.wire.models import list_models

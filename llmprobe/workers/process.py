@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.record import RequestRecord
 from llmprobe.engine.local import LocalEngine
+from llmprobe.telemetry.machine import has_uvloop
 from llmprobe.telemetry.open_files import raise_open_files
 from llmprobe.workers import frames
 from llmprobe.workers.frames import FrameParser, Reply
@@ -34,15 +35,7 @@ def main() -> None:
     wire_out = os.dup(sys.stdout.fileno())
     # Nothing that prints by mistake may get between two frames.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    anyio.run(_serve, sys.stdin.fileno(), wire_out, backend_options={"use_uvloop": _has_uvloop()})
-
-
-def _has_uvloop() -> bool:
-    with contextlib.suppress(ImportError):
-        import uvloop  # type: ignore[import-not-found,unused-ignore]  # an extra
-
-        return uvloop is not None
-    return False
+    anyio.run(_serve, sys.stdin.fileno(), wire_out, backend_options={"use_uvloop": has_uvloop()})
 
 
 async def _serve(fd_in: int, fd_out: int) -> None:
