@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmprobe.core.errors import UsageError
-from llmprobe.core.load import Stage
+from llmprobe.core.load import UNTIL_STOPPED_S, Stage
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
 from llmprobe.core.target import host_of, is_sim, parse_sim
@@ -57,6 +57,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-o", "--out", type=Path, metavar="DIR", help="the run folder")
     group.add_argument("--save-text", action="store_true", help="keep what the model said in records.jsonl")
     group.add_argument("--gaps", action="store_true", help="keep each token's gap in records.jsonl")
+    group.add_argument(
+        "--plain",
+        action="store_true",
+        help="no screen: a sentence a stage and every few seconds, then the result",
+    )
     group.add_argument("--yes", action="store_true", help="don't ask before requests leave this machine")
 
 
@@ -87,16 +92,13 @@ def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     stop = _put(scenario.stop, duration_s=args.duration, max_requests=args.max_requests, max_usd=args.max_usd)
     wanted = args.rate if args.rate is not None else args.users
     if wanted is not None:
-        hold_s = args.duration if args.duration is not None else _UNTIL_STOPPED_S
+        hold_s = args.duration if args.duration is not None else UNTIL_STOPPED_S
         kind = "rate" if args.rate is not None else "users"
         load = replace(load, kind=kind, stages=(Stage(to=float(wanted), hold_s=hold_s),))
     slos = _slos(args.slo) if args.slo else None
     return replace(
         _put(scenario, slo=slos, seed=args.seed), endpoint=endpoint, prompts=prompts, load=load, stop=stop
     )
-
-
-_UNTIL_STOPPED_S = 86_400.0
 
 
 def _put(struct: S, **values: Any) -> S:

@@ -15,6 +15,7 @@ from llmprobe.cli.options import (
     overridden,
 )
 from llmprobe.core.errors import UsageError
+from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
 
@@ -25,15 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_endpoint_options(parser)
     add_load_options(parser)
     add_run_options(parser)
+    parser.set_defaults(json=None, quiet=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the screen until it is left."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
-        raise UsageError("the screen needs a terminal, and this is none; llmprobe run SCENARIO needs none")
     scenario, base = _scenario_of(args.target)
     timed = bool(scenario.load.stages)
+    if args.plain or not _has_terminal():
+        if not timed and args.rate is None:
+            args.users = args.users or FIRST_USERS
+        return _tell(overridden(scenario, args), args, base=base)
     return _show(overridden(scenario, args), args, base=base, timed=timed)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _scenario_of(target: str) -> tuple[Scenario, Path]:
@@ -48,6 +56,18 @@ def _scenario_of(target: str) -> tuple[Scenario, Path]:
     from llmprobe.scenario.reader import load_scenario
 
     return load_scenario(path), path.parent
+
+
+def _tell(scenario: Scenario, args: argparse.Namespace, *, base: Path) -> int:
+    """Without a screen, as `llmprobe run` does."""
+    from llmprobe.cli.headless import conduct
+    from llmprobe.session.opening import Options
+
+    options = Options(
+        base=base, out=args.out, workers=args.workers, timed=True, guard=True, save_text=args.save_text,
+        gaps=args.gaps,
+    )  # fmt: skip
+    return conduct(scenario, options, args)
 
 
 def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bool) -> int:

@@ -1,17 +1,11 @@
 """Replay a scenario without a screen: progress on stderr, the result on stdout."""
 
 import argparse
-import asyncio
-import contextlib
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from llmprobe.cli import exit_codes
-from llmprobe.cli.consent import agree
+from llmprobe.cli.headless import conduct
 from llmprobe.cli.options import (
     add_endpoint_options,
     add_load_options,
@@ -19,16 +13,10 @@ from llmprobe.cli.options import (
     endpoint_of,
     overridden,
 )
-from llmprobe.cli.output import add_output_options, deliver
-from llmprobe.cli.progress import Progress
+from llmprobe.cli.output import add_output_options
 from llmprobe.core.errors import UsageError
-from llmprobe.core.scenario import Scenario
 from llmprobe.scenario.reader import load_scenario
-from llmprobe.session.opening import Options, open_session
-from llmprobe.session.session import DRAIN_S, Session
-from llmprobe.session.stop import Ending, Reason
-
-_PROGRESS_S = 0.5
+from llmprobe.session.opening import Options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,64 +38,8 @@ def run(args: argparse.Namespace) -> int:
     scenario = overridden(scenario, args)
     if not scenario.load.stages:
         raise UsageError(f"{args.scenario} has no stages to run; add some to [load], or say --users")
-    return asyncio.run(_run(scenario, args))
-
-
-async def _run(scenario: Scenario, args: argparse.Namespace) -> int:
     options = Options(
         base=args.scenario.parent, out=args.out, workers=args.workers, timed=True, guard=True,
         save_text=args.save_text, gaps=args.gaps,
     )  # fmt: skip
-    session = await open_session(scenario, options)
-    caught: list[int] = []
-    try:
-        agree(session.consent(), yes=args.yes)
-    except BaseException:
-        await session.close()
-        raise
-    with _signals(session, caught):
-        try:
-            if (note := session.view().note) is not None and not args.quiet:
-                print(f"llmprobe: {note}", file=sys.stderr)
-            await session.start()
-            await _watch(session, Progress(quiet=args.quiet))
-        finally:
-            ending = Ending(Reason.INTERRUPTED, "interrupted by a signal") if caught else None
-            result = await session.close(ending, drain_s=0.0 if caught else DRAIN_S)
-        if result is not None:
-            deliver(result, session.recorder.folder, args)
-    if caught or result is None:
-        return exit_codes.SIGNAL + (caught[0] if caught else signal.SIGINT)
-    return result.verdict.exit_code
-
-
-async def _watch(session: Session, progress: Progress) -> None:
-    """Show how it goes until it has ended."""
-    total_s = session.scenario.load.duration_s
-    while not session.finished.is_set():
-        progress.show(session.view(), total_s)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(session.finished.wait(), _PROGRESS_S)
-    progress.close()
-
-
-@contextlib.contextmanager
-def _signals(session: Session, caught: list[int]) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP end the run instead of the process; a second one does no more.
-
-    An impatient second Ctrl+C must not cost the result: what is in flight was cancelled by the first.
-    """
-    loop = asyncio.get_running_loop()
-
-    def end(number: int) -> None:
-        caught.append(number)
-        session.finished.set()
-
-    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in handled:
-        loop.add_signal_handler(number, end, number)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
+    return conduct(scenario, options, args)

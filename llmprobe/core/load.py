@@ -9,6 +9,10 @@ Arrivals = Literal["poisson", "constant", "gamma"]
 
 WARMUP_LEVEL = -1
 """The `level_id` of requests that start while warming up; they count in totals only."""
+FIRST_USERS = 4
+"""The load of a run that names none."""
+UNTIL_STOPPED_S = 86_400.0
+"""How long a stage holds that nobody gave an end: a day, which a person cuts short."""
 
 
 class Stage(Struct, frozen=True):

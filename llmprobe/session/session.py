@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from llmprobe.core.engine import Engine, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
+from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import speed_of
@@ -302,4 +303,4 @@ class Session:
 
 def first_target(scenario: Scenario) -> float:
     """The load a run begins with: its first stage's, else 4 users."""
-    return scenario.load.stages[0].to if scenario.load.stages else 4.0
+    return scenario.load.stages[0].to if scenario.load.stages else float(FIRST_USERS)

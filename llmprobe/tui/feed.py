@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from llmprobe.core.engine import TestReply, Watch
+from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.scenario import Scenario
 from llmprobe.report.result import Result
 from llmprobe.session.recorder import Saved
@@ -17,7 +18,6 @@ from llmprobe.session.view import State, View
 from llmprobe.tui.chronicle import LONGEST, Happening, happenings
 
 POLL_EVERY_S = 0.25
-FIRST_USERS = 4
 _HAND_LOOKS = 4
 """So many looks after a hand's move, the load must have arrived."""
 

@@ -81,13 +81,10 @@ def test_too_little_data_is_no_verdict(llmprobe):
         (["run", str(_SMOKE), "--header", "nonsense"], 2, "is not a header"),
         (["run", str(_SMOKE), "https://example.invalid/v1", "--model", "m"], 2, "--yes to agree"),
         (["report", "."], 2, "is not a run folder"),
-        (["sim"], 2, "needs a terminal"),
         (["--duration", "5 parsecs"], 2, "is not a duration"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence_and_its_exit_code(llmprobe, arguments, code, says):
-    if arguments == ["sim"]:
-        arguments = []
     done = llmprobe(*arguments)
     assert done.returncode == code
     assert says in done.stderr
@@ -167,6 +164,21 @@ def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
     assert result["complete"] is False
     assert result["totals"]["completed"] >= 10
     assert set(result["totals"]["outcomes"]) <= {"ok", "length", "cancelled"}
+
+
+def test_without_a_terminal_it_runs_four_users_in_sentences_and_prints_the_result(llmprobe):
+    done = llmprobe("sim:small-gpu?speed=10", "--corpus", "./one.jsonl", "--duration", "3s")
+    assert done.returncode == 0, done.stderr
+    assert "4 users for 3 s. Ctrl+C stops it and prints the result." in done.stderr
+    assert done.stdout.startswith("PASSED  probe")
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_plain_follows_the_stages_of_a_scenario(llmprobe):
+    done = llmprobe("--plain", str(_SMOKE), "--corpus", "./one.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert ": 8 users now." in done.stderr
+    assert "all stages are done" in done.stdout
 
 
 def test_a_model_that_nobody_chose_is_said(llmprobe):

@@ -25,7 +25,9 @@ _PATIENCE_S = 60.0
 class Terminal:
     """llmprobe in a pseudo-terminal of 80 x 24, read by a terminal emulator."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, term: str = "xterm-256color") -> None:
+        self.read = b""
+        """Every byte that came."""
         self.screen = pyte.Screen(_COLUMNS, _ROWS)
         self._stream = pyte.ByteStream(self.screen)
         self._fd, inner = pty.openpty()
@@ -33,7 +35,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "llmprobe", *arguments],
             cwd=folder, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": ""},
+            env={**os.environ, "TERM": term, "COLORTERM": "truecolor", "NO_COLOR": ""},
         )  # fmt: skip
         os.close(inner)
         self._open = True
@@ -88,6 +90,7 @@ class Terminal:
             data = os.read(self._fd, 65536)
         except OSError:
             return False
+        self.read += data
         self._stream.feed(data)
         return bool(data)
 
@@ -97,8 +100,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     """Open terminals in an empty folder."""
     opened: list[Terminal] = []
 
-    def start(*arguments: str) -> Terminal:
-        opened.append(Terminal(tmp_path, *arguments))
+    def start(*arguments: str, term: str = "xterm-256color") -> Terminal:
+        opened.append(Terminal(tmp_path, *arguments, term=term))
         return opened[-1]
 
     yield start
@@ -199,10 +202,9 @@ def test_however_it_is_left_the_run_is_written_and_no_process_stays(terminal, tm
     assert json.loads((folder / "result.json").read_text())["totals"]["requests"] > 0
 
 
-def test_without_a_terminal_the_screen_says_so(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "llmprobe"], cwd=tmp_path, capture_output=True, text=True, check=False,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "needs a terminal" in done.stderr
+def test_a_dumb_terminal_gets_sentences_without_control_characters(terminal):
+    llmprobe = terminal("sim:small-gpu?speed=10", "--duration", "1s", term="dumb")
+    llmprobe.shows("The run is in")
+    llmprobe.end()
+    assert b"4 users for 1 s. Ctrl+C stops it and prints the result." in llmprobe.read
+    assert not re.search(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", llmprobe.read)
