@@ -9,6 +9,8 @@ from llmprobe.core.slo import DEFAULT_SLOS, Slo
 
 Cache = Literal["cold", "warm"]
 DEFAULT_MAX_TOKENS = 256
+DEFAULT_DIALECT = "openai-chat"
+"""What nearly everyone speaks: taken where nothing tells."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -24,7 +26,8 @@ class Endpoint(Struct, frozen=True):
     """Where requests go and what each carries. `url` may be `sim:PRESET`."""
 
     url: str
-    dialect: str = "openai-chat"
+    dialect: str | None = None
+    """None: guessed from the address, and by asking it for its models."""
     model: str | None = None
     """None: asked of the endpoint, the first it names."""
     api_key_env: str | None = None

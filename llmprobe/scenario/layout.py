@@ -67,7 +67,7 @@ _ENDPOINT = Table(
     scenario.Endpoint,
     {
         "url": Key("url", Value(values.address)),
-        "dialect": Key("dialect", _TEXT, always=True),
+        "dialect": Key("dialect", _TEXT),
         "model": Key("model", _TEXT),
         "api_key_env": Key("api_key_env", Value(values.env_name)),
         "connection": Key("connection", Value(values.connection)),

@@ -158,7 +158,7 @@ class Document:
 def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
     """What reads well and makes no sense."""
     load = scenario.load
-    if scenario.endpoint.dialect not in DIALECTS:
+    if scenario.endpoint.dialect not in {None, *DIALECTS}:
         known = ", ".join(sorted(DIALECTS))
         yield ("endpoint", "dialect"), f"{scenario.endpoint.dialect!r} is not a dialect; there is {known}"
     if load.kind == "users":

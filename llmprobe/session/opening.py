@@ -14,7 +14,7 @@ from llmprobe import __version__
 from llmprobe.core.engine import Plan
 from llmprobe.core.errors import EndpointError, UsageError
 from llmprobe.core.keys import key_name
-from llmprobe.core.scenario import Scenario
+from llmprobe.core.scenario import DEFAULT_DIALECT, Scenario
 from llmprobe.core.target import is_sim, parse_sim
 from llmprobe.corpus.reader import Corpus, open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
@@ -57,6 +57,8 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         if not is_sim(scenario.endpoint.url):
             # What the endpoint named first today it may not name tomorrow; a replay asks for the same.
             scenario = replace(scenario, endpoint=replace(scenario.endpoint, model=model))
+        if scenario.endpoint.dialect is None:
+            scenario = replace(scenario, endpoint=replace(scenario.endpoint, dialect=DEFAULT_DIALECT))
         worst_usd = _worst_usd(scenario, corpus)
         folder = make_folder(options.out, scenario.name, datetime.now(UTC).astimezone())
         recorder = Recorder(
@@ -138,14 +140,16 @@ async def models_of(scenario: Scenario, key: str | None) -> list[str]:
     """What the endpoint serves, at least one; raises `EndpointError` where it does not tell."""
     # Only here does a face need an HTTP client; a screen on the simulator starts without it.
     from llmprobe.wire.dialects import dialect
+    from llmprobe.wire.dialects.asking import request_headers
     from llmprobe.wire.models import list_models
     from llmprobe.wire.transport import ssl_context, user_transport
 
     endpoint = scenario.endpoint
-    headers = dialect(endpoint.dialect).request_headers(endpoint, os.environ.get(key) if key else None)
+    spoken = dialect(endpoint.dialect)
+    headers = request_headers(endpoint, spoken.own_headers(os.environ.get(key) if key else None))
     transport = user_transport(endpoint, endpoint.url, ssl_context(endpoint))
     try:
-        models = await list_models(transport, endpoint.url, headers)
+        models = await list_models(transport, spoken, endpoint.url, headers)
     finally:
         await transport.aclose()
     if not models:

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from llmprobe.sim import http1
 from llmprobe.sim.faults import Kind
-from llmprobe.wire.dialects.dialect import Dialect, Usage
+from llmprobe.wire.dialects.dialect import Dialect, Failure, Usage
+from llmprobe.wire.framing import Framing
 
 _STAMP = 7_777_777_777_777_777_777
 _TEXT = "@text@"
@@ -59,7 +60,8 @@ class Stream:
         self._tokens = [_inside_json(token) for token in reply.tokens]
         self._told = 0
         self._break_at = -1 if reply.fault is None else reply.breaks_after
-        line.write(http1.stream_head(reply.headers, keep_alive=reply.keep_alive))
+        kind = _CONTENT_TYPES[reply.dialect.framing]
+        line.write(http1.stream_head(reply.headers, content_type=kind, keep_alive=reply.keep_alive))
 
     def token(self) -> bool:
         """Send the next token with its time; False when the stream broke for good instead."""
@@ -68,7 +70,7 @@ class Stream:
             return False
         self._told = told + 1
         text = self._tokens[told]
-        before = b"" if told else self._role()
+        before = b"" if told else self._begin()
         stamp = b"%d" % time.monotonic_ns()
         size = self._overhead + len(stamp) + len(text)
         self._line.write(
@@ -79,26 +81,29 @@ class Stream:
     def finish(self) -> None:
         """Send how it ended, and the end."""
         reply = self._reply
-        last = _chunk(reply.dialect.encode_finish(reply.finish_reason, reply_id=reply.id, model=reply.model))
-        if reply.include_usage:
-            last += _chunk(reply.dialect.encode_usage(reply.usage, reply_id=reply.id, model=reply.model))
-        self._end(last)
+        usage = reply.usage if reply.include_usage else None
+        end = reply.dialect.encode_end(
+            "".join(reply.tokens), reply.finish_reason, usage, reply_id=reply.id, model=reply.model
+        )
+        self._end(end)
 
-    def _role(self) -> bytes:
-        return _chunk(self._reply.dialect.encode_role(reply_id=self._reply.id, model=self._reply.model))
+    def _begin(self) -> bytes:
+        reply = self._reply
+        begin = reply.dialect.encode_begin(reply.usage, reply_id=reply.id, model=reply.model)
+        return http1.chunk(begin) if begin else b""
 
     def _end(self, last: bytes) -> None:
-        self._line.write(last + _chunk(self._reply.dialect.terminator) + http1.LAST_CHUNK)
+        self._line.write(http1.chunk(last) + http1.LAST_CHUNK)
         self._line.answered()
 
     def _goes_on(self) -> bool:
         """Do what the fault does; whether more comes behind it."""
         match self._reply.fault:
             case Kind.MALFORMED:
-                self._line.write(_chunk(self._head[: len(self._head) * 2 // 3] + b"\n\n"))
+                self._line.write(http1.chunk(self._head[: len(self._head) * 2 // 3] + b"\n\n"))
                 return True
             case Kind.STREAM_ERROR:
-                self._end(_chunk(self._reply.dialect.encode_error(_DEATH, kind=_DEATH_KIND, code=500)))
+                self._end(self._reply.dialect.encode_error(_DEATH))
             case Kind.TRUNCATE:
                 self._line.hang_up()
         return False
@@ -127,7 +132,7 @@ class Whole:
             case Kind.MALFORMED:
                 body = body[: len(body) // 2]
             case Kind.STREAM_ERROR:
-                body = reply.dialect.encode_error_body(_DEATH, kind=_DEATH_KIND, code=500)
+                body = reply.dialect.encode_error_body(_DEATH)
         out = http1.response(200, body, reply.headers, keep_alive=reply.keep_alive)
         if reply.fault is Kind.TRUNCATE:
             self._line.write(out[: -len(body) // 2])
@@ -137,12 +142,12 @@ class Whole:
             self._line.answered()
 
 
-_DEATH, _DEATH_KIND = "EngineCore died", "InternalServerError"
+_DEATH = Failure(500, "EngineCore died", "InternalServerError", 500)
 """What vLLM says in a stream whose engine has crashed."""
-
-
-def _chunk(data: bytes) -> bytes:
-    return http1.chunk(data) if data else b""
+_CONTENT_TYPES: dict[Framing, str] = {
+    "sse": "text/event-stream; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+}
 
 
 @cache

@@ -17,7 +17,7 @@ from llmprobe.sim.model import Accepted, Config, Model, Rejected
 from llmprobe.sim.presets import preset
 from llmprobe.sim.prose import Prose
 from llmprobe.sim.replica import Event
-from llmprobe.wire.dialects.dialect import Asked, Dialect, Usage
+from llmprobe.wire.dialects.dialect import Asked, Dialect, Failure, Usage
 
 _IDS = 4
 """The stream of draws that reply ids come from."""
@@ -43,16 +43,6 @@ def service_of(target: SimTarget, *, api_key: str | None = None) -> Service:
         machine=chosen.machine, model=f"sim-{target.preset}", faults=chosen.faults,
         seed=target.seed, speed=target.speed, api_key=api_key,
     )  # fmt: skip
-
-
-class Failure(Struct, frozen=True):
-    """An answer with status 400 or above, to be worded by the dialect."""
-
-    status: int
-    message: str
-    kind: str
-    code: str | int
-    headers: dict[str, str]
 
 
 class Endpoint:
@@ -226,6 +216,6 @@ def _injected(fault: Kind, speed: float) -> Failure:
             message = "Rate limit reached for requests. Please slow down."
             return Failure(429, message, "requests", "rate_limit_exceeded", headers)
         case Kind.UNAVAILABLE:
-            return Failure(503, "The server is overloaded or not ready yet.", "ServiceUnavailable", 503, {})
+            return Failure(503, "The server is overloaded or not ready yet.", "ServiceUnavailable", 503)
         case _:
-            return Failure(500, "Internal server error", "InternalServerError", 500, {})
+            return Failure(500, "Internal server error", "InternalServerError", 500)

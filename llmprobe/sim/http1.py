@@ -108,11 +108,11 @@ def _length(headers: dict[str, str]) -> int:
     return length
 
 
-def stream_head(headers: Mapping[str, str], *, keep_alive: bool) -> bytes:
-    """The head of an event stream, which comes in chunks."""
+def stream_head(headers: Mapping[str, str], *, content_type: str, keep_alive: bool) -> bytes:
+    """The head of a stream, which comes in chunks."""
     return _encode(
         200,
-        {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        {"Content-Type": content_type, "Cache-Control": "no-cache"}
         | dict(headers)
         | {"Transfer-Encoding": "chunked"},
         keep_alive=keep_alive,

@@ -1,6 +1,6 @@
 """The simulated endpoint over HTTP: connections, routes, and what is answered without the model.
 
-POST the dialects' paths    GET /v1/models    GET /health    GET /metrics
+POST the dialects' paths    GET their lists of models    GET /health    GET /metrics
 """
 
 import asyncio
@@ -11,18 +11,15 @@ from collections.abc import Callable
 import msgspec
 
 from llmprobe.core.errors import LocalError
-from llmprobe.sim import http1
-from llmprobe.sim.endpoint import Endpoint, Failure, Service
+from llmprobe.sim import http1, routes
+from llmprobe.sim.endpoint import Endpoint, Service
 from llmprobe.sim.http1 import BadRequestError, Request, RequestParser
 from llmprobe.telemetry.open_files import raise_open_files
-from llmprobe.wire.dialects import DIALECTS
-from llmprobe.wire.dialects.dialect import Dialect, MalformedRequestError
+from llmprobe.wire.dialects.dialect import Dialect, Failure, MalformedRequestError
 
 HOST = "127.0.0.1"
 _BACKLOG = 4096
 """A thousand users may connect at once; a queue that overflows costs each of them a second."""
-_POSTS: dict[str, Dialect] = {path: dialect for dialect in DIALECTS.values() for path in dialect.paths}
-_GETS = ("/v1/models", "/models", "/health", "/metrics")
 _OPEN = ("/health", "/metrics")
 """Need no key."""
 
@@ -137,50 +134,46 @@ class Connection(asyncio.Protocol):
         self._route(request)
 
     def _route(self, request: Request) -> None:
-        service = self._endpoint.service
-        path = request.path
-        key = service.api_key
-        if key is not None and path not in _OPEN and request.headers.get("authorization") != f"Bearer {key}":
-            self._send(401, {"error": "Unauthorized"})
-        elif path in _POSTS or path in _GETS:
-            if request.method != ("POST" if path in _POSTS else "GET"):
-                self._send(405, {"detail": "Method Not Allowed"})
-            elif path in _POSTS:
-                self._ask(_POSTS[path], request.body)
-            else:
-                self._get(path)
-        else:
+        path, key = request.path, self._endpoint.service.api_key
+        spoken, listed = routes.speaks(path), routes.lists(path, request.headers)
+        if key is not None and path not in _OPEN and not routes.brings(request.headers, key):
+            self._fail(Failure(401, "Unauthorized", "authentication_error", 401), spoken or listed)
+        elif spoken is None and listed is None and path not in _OPEN:
             self._send(404, {"detail": "Not Found"})
-
-    def _get(self, path: str) -> None:
-        if path == "/metrics":
-            text = "".join(
-                f"# TYPE llamacpp:{name} {kind}\nllamacpp:{name} {value}\n"
-                for name, (kind, value) in self._endpoint.gauges().items()
-            )
-            self._send_bytes(200, text.encode(), content_type="text/plain; version=0.0.4")
-        elif path == "/health":
-            self._send(200, {"status": "ok"})
+        elif request.method != ("POST" if spoken is not None else "GET"):
+            self._send(405, {"detail": "Method Not Allowed"})
+        elif spoken is not None:
+            self._ask(spoken, path, request.body)
+        elif listed is not None:
+            self._send_bytes(200, listed.encode_models(self._endpoint.service.model))
         else:
-            model = {
-                "id": self._endpoint.service.model, "object": "model", "created": 0, "owned_by": "llmprobe",
-            }  # fmt: skip
-            self._send(200, {"object": "list", "data": [model]})
+            self._tell(path)
 
-    def _ask(self, dialect: Dialect, body: bytes) -> None:
+    def _tell(self, path: str) -> None:
+        """What needs no key."""
+        if path == "/health":
+            self._send(200, {"status": "ok"})
+            return
+        text = "".join(
+            f"# TYPE llamacpp:{name} {kind}\nllamacpp:{name} {value}\n"
+            for name, (kind, value) in self._endpoint.gauges().items()
+        )
+        self._send_bytes(200, text.encode(), content_type="text/plain; version=0.0.4")
+
+    def _ask(self, dialect: Dialect, path: str, body: bytes) -> None:
         model = self._endpoint.service.model
         try:
-            asked = dialect.decode_request(body)
+            asked = dialect.decode_request(path, body)
         except MalformedRequestError as error:
-            self._fail(Failure(400, str(error), "BadRequestError", 400, {}), dialect)
+            self._fail(Failure(400, str(error), "BadRequestError", 400), dialect)
             return
         if asked.model not in {model, ""}:
             message = f"The model `{asked.model}` does not exist. This endpoint serves `{model}`."
-            self._fail(Failure(404, message, "NotFoundError", 404, {}), dialect)
+            self._fail(Failure(404, message, "NotFoundError", 404), dialect)
             return
         if asked.max_tokens is not None and asked.max_tokens < 1:
             message = f"max_tokens must be at least 1, got {asked.max_tokens}."
-            self._fail(Failure(400, message, "BadRequestError", 400, {}), dialect)
+            self._fail(Failure(400, message, "BadRequestError", 400), dialect)
             return
         answer = self._endpoint.ask(asked, dialect, self, keep_alive=self._keep_alive)
         if isinstance(answer, Failure):
@@ -188,9 +181,12 @@ class Connection(asyncio.Protocol):
         else:
             self._request_id = answer
 
-    def _fail(self, failure: Failure, dialect: Dialect) -> None:
-        body = dialect.encode_error_body(failure.message, kind=failure.kind, code=failure.code)
-        self._send_bytes(failure.status, body, headers=failure.headers)
+    def _fail(self, failure: Failure, dialect: Dialect | None) -> None:
+        """Refuse, in the words of the dialect where one was spoken."""
+        if dialect is None:
+            self._send(failure.status, {"error": failure.message})
+        else:
+            self._send_bytes(failure.status, dialect.encode_error_body(failure), headers=failure.headers)
 
     def _send(self, status: int, value: object) -> None:
         self._send_bytes(status, msgspec.json.encode(value))

@@ -1,47 +1,53 @@
-"""Which models an endpoint has: `GET .../models`."""
+"""Which models an endpoint has: `GET .../models`, or where its dialect lists them."""
 
 import anyio
 import httpx
-import msgspec
 
 from llmprobe.core.errors import EndpointError
 from llmprobe.core.scrub import scrub
+from llmprobe.wire.dialects.dialect import Dialect
 from llmprobe.wire.dialects.faults import error_message
-from llmprobe.wire.dialects.loose_json import UNREADABLE
 from llmprobe.wire.trouble import FOREIGN, ending_of, secrets_in
-from llmprobe.wire.url import below
 
 _MAX_BODY = 16 * 1024 * 1024
 
 
-class _Model(msgspec.Struct):
-    id: str
-
-
-class _Models(msgspec.Struct):
-    data: list[_Model]
-
-
 async def list_models(
-    transport: httpx.AsyncBaseTransport, url: str, headers: dict[str, str], *, timeout_s: float = 10.0
+    transport: httpx.AsyncBaseTransport,
+    spoken: Dialect,
+    url: str,
+    headers: dict[str, str],
+    *,
+    timeout_s: float = 10.0,
 ) -> list[str]:
-    """Their names in the endpoint's order; `url` is its base (`.../v1`). Raises `EndpointError`."""
-    address = below(url, "/models", instead_of="/chat/completions")
+    """Their names in the endpoint's order; `url` is its base or the full address. Raises `EndpointError`."""
+    if (named := spoken.model_in(url)) is not None:
+        return [named]
+    address = spoken.models_url(url)
+    if address is None:
+        raise EndpointError(f"{_safe(url, headers)} does not list its models; name one with --model")
+    status, body = await fetch(transport, address, headers, timeout_s=timeout_s)
+    if status != 200:
+        raise EndpointError(_safe(_refusal(address, status, body), headers))
+    models = spoken.decode_models(body)
+    if models is None:
+        raise EndpointError(
+            f"{_safe(address, headers)} did not answer with a list of models; name one with --model"
+        )
+    return models
+
+
+async def fetch(
+    transport: httpx.AsyncBaseTransport, address: str, headers: dict[str, str], *, timeout_s: float
+) -> tuple[int, bytes]:
+    """Status and body of a GET; raises `EndpointError` where no answer comes."""
     try:
         with anyio.fail_after(timeout_s):
-            status, body = await _get(transport, httpx.Request("GET", address, headers=headers))
+            return await _get(transport, httpx.Request("GET", address, headers=headers))
     except TimeoutError:
         raise EndpointError(f"{_safe(address, headers)} did not answer within {timeout_s:g} s") from None
     except FOREIGN as error:
         raise EndpointError(_safe(ending_of(error, address).error or "", headers)) from None
-    if status != 200:
-        raise EndpointError(_safe(_refusal(address, status, body), headers))
-    try:
-        return [model.id for model in msgspec.json.decode(body, type=_Models).data]
-    except UNREADABLE:
-        raise EndpointError(
-            f"{_safe(address, headers)} did not answer with a list of models; name one with --model"
-        ) from None
 
 
 async def _get(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> tuple[int, bytes]:

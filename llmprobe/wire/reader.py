@@ -7,15 +7,18 @@ after a gap g counts as m gaps of g/m, and is whole only when the next one begin
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import Stamp
 from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, Usage
-from llmprobe.wire.sse import SseOverflowError, SseParser
+from llmprobe.wire.framing import Event, EventOverflowError, Framing, Parser
+from llmprobe.wire.ndjson import NdjsonParser
+from llmprobe.wire.sse import SseParser
 
 KEPT_CHARACTERS = 4000
 _HEAD_BYTES = 200
-_LENGTH = frozenset({"length", "max_tokens"})
+_PARSERS: dict[Framing, type[Parser]] = {"sse": SseParser, "ndjson": NdjsonParser}
 _SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
@@ -58,10 +61,11 @@ class StreamReader:
     ) -> None:
         self._dialect = dialect
         self._listener = listener
-        self._parser = SseParser()
+        self._parser = _PARSERS[dialect.framing]()
         self._head = b""
         self._events = 0
         self._fault: Ending | None = None
+        self._broke_off = False
 
         self.done = False
         """The terminator or an error was read: nothing more will count."""
@@ -98,20 +102,17 @@ class StreamReader:
         if self.broken:
             return
         try:
-            for event in self._parser.feed(data):
-                self._events += 1
-                try:
-                    delta = self._dialect.decode_event(event)
-                except MalformedEventError as error:
-                    self._fail(Outcome.MALFORMED, str(error))
-                else:
-                    self._fold(delta, at_ns, stamp)
-        except SseOverflowError as error:
+            events = self._parser.feed(data)
+        except EventOverflowError as error:
             self.broken = self.done = True
             self._fail(Outcome.MALFORMED, str(error))
+        else:
+            self._read(events, at_ns, stamp)
 
     def end(self, *, cut: bool) -> Ending:
         """Nothing more comes: the body ended, or the connection was `cut` before its end."""
+        if not cut and self.last_byte_ns is not None:
+            self._read_rest(self.last_byte_ns)
         self._close_arrival()
         if self._fault is not None:
             return self._fault
@@ -119,9 +120,9 @@ class StreamReader:
             return other
         if self.finish_reason is None:
             return Ending(Outcome.TRUNCATED, self._why_truncated(cut=cut))
-        if cut and self._dialect.terminator and not self.done:
+        if cut and self._dialect.ends and not self.done:
             return Ending(Outcome.TRUNCATED, "the connection was cut before the end of the stream")
-        if self.finish_reason in _LENGTH:
+        if self.finish_reason == "length":
             return Ending(Outcome.LENGTH)
         return Ending(Outcome.CONTENT_FILTER if self.finish_reason == "content_filter" else Outcome.OK)
 
@@ -149,6 +150,27 @@ class StreamReader:
     def tail(self, characters: int) -> str:
         """The end of what it said so far."""
         return "".join(self._parts[-characters:])[-characters:]
+
+    def _read(self, events: list[Event], at_ns: int, stamp: Stamp) -> None:
+        for event in events:
+            self._events += 1
+            try:
+                delta = self._dialect.decode_event(event)
+            except MalformedEventError as error:
+                self._fail(Outcome.MALFORMED, str(error))
+            else:
+                self._fold(delta, at_ns, stamp)
+
+    def _read_rest(self, at_ns: int) -> None:
+        """What the body's end completes, if it is whole: else the stream broke off there."""
+        for event in self._parser.close():
+            try:
+                delta = self._dialect.decode_event(event)
+            except MalformedEventError:
+                self._broke_off = True
+            else:
+                self._events += 1
+                self._fold(delta, at_ns, self._stamp)
 
     def _fold(self, delta: Delta, at_ns: int, stamp: Stamp) -> None:
         if delta.text or delta.reasoning or delta.tool_text:
@@ -197,7 +219,7 @@ class StreamReader:
 
     def _take_usage(self, usage: Usage, choice: int | None) -> None:
         if choice is None:
-            self._usage = usage
+            self._usage = usage if self._usage is None else _later(self._usage, usage)
             self._usage_of.clear()
         else:
             self._usage_of[choice] = usage
@@ -217,17 +239,24 @@ class StreamReader:
     def _other_than_a_stream(self, *, cut: bool) -> Ending | None:
         head = self._head.lstrip(b"\xef\xbb\xbf \t\r\n")[:_HEAD_BYTES]
         said = " ".join(head.decode(errors="replace").split())
-        if head.startswith((b"{", b"[")):
+        sse = self._dialect.framing == "sse"
+        if sse and head.startswith((b"{", b"[")):
             return Ending(Outcome.NOT_STREAMED, f"a stream was asked for and one JSON body came: {said}")
-        if head and not cut and not head.startswith(_SSE_FIELDS):
+        if head and not cut and not head.startswith(_SSE_FIELDS if sse else b"{"):
             return Ending(Outcome.MALFORMED, f"the answer is no event stream: {said}")
         return None
 
     def _why_truncated(self, *, cut: bool) -> str:
         if cut:
             return "the connection was cut in the middle of the stream"
-        if self._parser.end():
+        if self._broke_off or self._parser.unfinished():
             return "the stream ended in the middle of an event"
         return (
             "the stream ended without a finish_reason" if self._events else "the server sent an empty stream"
         )
+
+
+def _later(before: Usage, after: Usage) -> Usage:
+    """What was told last of each count: some APIs tell them in parts."""
+    told = {name: value for name, value in asdict(after).items() if value is not None}
+    return replace(before, **told)

@@ -4,22 +4,9 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028, U+2029 and U+0085 are text
 Comments, `id` and `retry` are ignored; an event without a `data` line is none.
 """
 
-from typing import NamedTuple
-
-MAX_EVENT_BYTES = 8 * 1024 * 1024
+from llmprobe.wire.framing import MAX_EVENT_BYTES, Event, EventOverflowError
 
 _BOM = b"\xef\xbb\xbf"
-
-
-class SseEvent(NamedTuple):
-    """One event: its type where the server names one, and its `data` lines joined by LF."""
-
-    event: str | None
-    data: bytes
-
-
-class SseOverflowError(ValueError):
-    """An event grew past `MAX_EVENT_BYTES` and still has no end."""
 
 
 class SseParser:
@@ -35,16 +22,20 @@ class SseParser:
         self._held = 0
         """Bytes in `_data`."""
 
-    def feed(self, data: bytes) -> list[SseEvent]:
-        """The events that `data` completes, in order; raises `SseOverflowError`."""
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes, in order; raises `EventOverflowError`."""
         if not self._begun:
             data = self._without_bom(data)
         if not (self._line or self._data or self._event or self._after_cr) and _is_one_plain_event(data):
-            return [SseEvent(None, data[6:-2])]
+            return [Event(None, data[6:-2])]
         return self._feed_lines(data)
 
-    def end(self) -> bool:
-        """Whether the stream ended inside an event: bytes were left over."""
+    def close(self) -> list[Event]:
+        """None: an event without its blank line is dropped, says the standard."""
+        return []
+
+    def unfinished(self) -> bool:
+        """Whether an event has begun and lacks its end."""
         return bool(self._line or self._data or self._event)
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -56,7 +47,7 @@ class SseParser:
         self._begun = True
         return data.removeprefix(_BOM)
 
-    def _feed_lines(self, data: bytes) -> list[SseEvent]:
+    def _feed_lines(self, data: bytes) -> list[Event]:
         if self._after_cr and data:
             # The CR ended its line already; an LF in the next read belongs to it.
             data = data.removeprefix(b"\n")
@@ -67,10 +58,10 @@ class SseParser:
         *lines, self._line = (self._line + data).split(b"\n")
         events = [event for line in lines if (event := self._take(line)) is not None]
         if len(self._line) + self._held > self._max:
-            raise SseOverflowError(f"an event of the stream is longer than {self._max} bytes")
+            raise EventOverflowError(f"an event of the stream is longer than {self._max} bytes")
         return events
 
-    def _take(self, line: bytes) -> SseEvent | None:
+    def _take(self, line: bytes) -> Event | None:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(b":")
@@ -82,8 +73,8 @@ class SseParser:
             self._event = value.decode(errors="replace") or None
         return None
 
-    def _dispatch(self) -> SseEvent | None:
-        event = SseEvent(self._event, b"\n".join(self._data)) if self._data else None
+    def _dispatch(self) -> Event | None:
+        event = Event(self._event, b"\n".join(self._data)) if self._data else None
         self._event = None
         self._data.clear()
         self._held = 0

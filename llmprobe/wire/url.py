@@ -1,12 +1,20 @@
 """Addresses below an endpoint's base URL."""
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
+_VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
 
-def below(base: str, path: str, *, instead_of: str = "") -> str:
-    """`base` with `path` at its end, once, in place of `instead_of` if it ends so; a query stays behind."""
+
+def below(base: str, path: str, *, instead_of: tuple[str, ...] = (), version: str = "") -> str:
+    """`base` with `path` at its end, once, in place of each of `instead_of` that it ends with.
+
+    `version` (`/v1`) comes between them where the base names none. A query stays behind.
+    """
     parts = urlsplit(base)
     stem = parts.path.rstrip("/")
-    if instead_of:
-        stem = stem.removesuffix(instead_of)
-    return urlunsplit(parts._replace(path=stem if stem.endswith(path) else stem + path))
+    for tail in instead_of:
+        stem = stem.removesuffix(tail)
+    if not stem.endswith(path):
+        stem += path if _VERSION.search(stem) else version + path
+    return urlunsplit(parts._replace(path=stem))

@@ -11,7 +11,7 @@ from tests.bench.cell import Cell, Measured, Stream, Tally, answer, body, measur
 async def client(cell: Cell) -> Measured:
     """All users share the session."""
     url = below(cell.url, "/chat/completions")
-    models = below(cell.url, "/models", instead_of="/chat/completions")
+    models = below(cell.url, "/models", instead_of=("/chat/completions",))
     http = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
     )

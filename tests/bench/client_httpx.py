@@ -11,7 +11,7 @@ from tests.bench.cell import Cell, Measured, Stream, Tally, answer, body, measur
 async def client(cell: Cell) -> Measured:
     """All users share the client, as its documentation advises."""
     url = below(cell.url, "/chat/completions")
-    models = below(cell.url, "/models", instead_of="/chat/completions")
+    models = below(cell.url, "/models", instead_of=("/chat/completions",))
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     http = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False)
     request = body(cell)

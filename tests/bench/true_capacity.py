@@ -70,7 +70,7 @@ def prompts(seed: int) -> Iterator[Asked]:
         draw = sampler.draw(k)
         if (asked := known.get(draw.prompt.id)) is None:
             sent = chat.encode_request(Endpoint(url), url, "m", draw, DEFAULT_MAX_TOKENS, None)
-            read = chat.decode_request(sent.body)
+            read = chat.decode_request("", sent.body)
             asked = known[draw.prompt.id] = Asked(estimate_tokens(read.prompt_text), read.max_tokens)
         yield asked
 

@@ -72,6 +72,7 @@ def said(text: str, **environ: str) -> list[str]:
 def test_every_key_of_the_format_is_read() -> None:
     assert read(WHOLE) == Scenario(
         endpoint=Endpoint(
+            dialect="openai-chat",
             url="http://127.0.0.1:8000/v1",
             model="llama-3-8b",
             api_key_env="LLM_KEY",

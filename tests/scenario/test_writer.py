@@ -26,6 +26,7 @@ from llmprobe.scenario.writer import dump_scenario
 GOLDEN = Path(__file__).parent / "evening-probe.toml"
 EVENING = Scenario(
     endpoint=Endpoint(
+        dialect="openai-chat",
         url="http://127.0.0.1:8000/v1",
         model="llama-3-8b",
         api_key_env="LLM_KEY",
@@ -62,7 +63,7 @@ def test_a_saved_scenario_reads_well() -> None:
 def test_little_is_written_of_a_scenario_that_is_all_defaults() -> None:
     assert dump_scenario(Scenario(Endpoint("sim"))) == (
         'format = 1\nname = "probe"\nseed = 0\nslo = [\n    "p95 ttft < 1s",\n    "p95 tpot < 60ms",\n'
-        '    "errors < 1%",\n]\n\n[endpoint]\nurl = "sim"\ndialect = "openai-chat"\n\n[prompts]\n'
+        '    "errors < 1%",\n]\n\n[endpoint]\nurl = "sim"\n\n[prompts]\n'
         'corpus = "mixed"\ncache = "cold"\nmax_tokens = 256\n\n[load]\nkind = "users"\n'
     )
 

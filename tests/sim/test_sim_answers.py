@@ -46,16 +46,16 @@ def test_a_token_is_the_bytes_of_the_dialect_whatever_the_text(name: str) -> Non
     assert all(stream.token() for _ in tokens)
     stream.finish()
     head, first, *rest, end = tape.written
-    role = spoken.encode_role(reply_id="r-1", model="m")
-    texts = [first.removeprefix(b"%x\r\n%b\r\n" % (len(role), role) if role else b""), *rest]
+    begin = spoken.encode_begin(Usage(1, 5), reply_id="r-1", model="m")
+    texts = [first.removeprefix(b"%x\r\n%b\r\n" % (len(begin), begin) if begin else b""), *rest]
     for token, written in zip(tokens, texts, strict=True):
         size, _, chunk = written.partition(b"\r\n")
         event = chunk.removesuffix(b"\r\n")
         assert int(size, 16) == len(event)
-        stamp = find_stamp(json.loads(event.partition(b"data: ")[2]))
+        stamp = find_stamp(json.loads(event[event.index(b"{") :]))
         assert stamp is not None
         assert event == spoken.encode_text(token, created_ns=stamp, reply_id="r-1", model="m")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert spoken.encode_usage(Usage(1, 5), reply_id="r-1", model="m") in end
+    assert spoken.encode_end("".join(tokens), "stop", Usage(1, 5), reply_id="r-1", model="m") in end
     assert end.endswith(b"0\r\n\r\n")
     assert tape.ended == "answered"

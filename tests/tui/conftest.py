@@ -41,7 +41,10 @@ SENTENCES = (
     "First sort the invoices by date, then sum the amounts per customer, and report the three largest",
     "Plants look green since chlorophyll absorbs red and blue light and reflects what lies between",
 )
-SCENARIO = Scenario(endpoint=Endpoint(url="http://127.0.0.1:8000/v1", model="llama-3-8b"), name="evening")
+SCENARIO = Scenario(
+    endpoint=Endpoint(url="http://127.0.0.1:8000/v1", dialect="openai-chat", model="llama-3-8b"),
+    name="evening",
+)
 
 
 def ttft_at(users: float) -> float:

@@ -39,8 +39,8 @@ class Transcript(Struct, frozen=True):
 
 def read_transcript(name: str) -> Transcript:
     raw = (TRANSCRIPTS / name).read_bytes()
-    if name.endswith(".sse"):
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    if name.endswith((".sse", ".ndjson")):
+        head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
         return Transcript(head + raw, 200, {}, raw, cut=False)
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method="POST", target="/", headers=[("Host", "x")]))
@@ -118,7 +118,7 @@ def read_request() -> Callable[[asyncio.StreamReader], Awaitable[bytes]]:
 
 @pytest.fixture
 def flight_to() -> Callable[..., Flight]:
-    """A request for a chat completion at an URL."""
+    """A request at an URL."""
 
     def make(
         url: str,
@@ -129,11 +129,12 @@ def flight_to() -> Callable[..., Flight]:
         listener: Listener | None = None,
         tokenizer: Tokenizer | None = None,
         gaps: bool = False,
+        spoken: str = "openai-chat",
     ) -> Flight:
-        chat = dialect("openai-chat")
+        codec = dialect(spoken)
         draw = Draw(0, Prompt("p", ({"role": "user", "content": "Hi"},)), None)
-        asked = chat.encode_request(endpoint or Endpoint(url), url, "m", draw, 8, api_key)
-        return Flight(asked, chat, timeouts or Timeouts(), listener=listener, tokenizer=tokenizer, gaps=gaps)
+        asked = codec.encode_request(endpoint or Endpoint(url), url, "m", draw, 8, api_key)
+        return Flight(asked, codec, timeouts or Timeouts(), listener=listener, tokenizer=tokenizer, gaps=gaps)
 
     return make
 

@@ -14,6 +14,7 @@ from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Endpoint, Timeouts
 from llmprobe.wire import flight as flight_module
 from llmprobe.wire.dialects import dialect
+from llmprobe.wire.dialects.dialect import Failure, Usage
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight
 from llmprobe.wire.reply import Tokenizer
@@ -31,7 +32,8 @@ Transcripts = Callable[[str], Any]
 pytestmark = pytest.mark.anyio
 
 CHAT = dialect("openai-chat")
-STOP = CHAT.encode_finish("stop", reply_id="i", model="m")
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 SHORT = Timeouts(first_token_s=0.05, stall_s=0.05)
@@ -45,7 +47,7 @@ def token(text: str = "a") -> bytes:
     return chunk(CHAT.encode_text(text, created_ns=1, reply_id="i", model="m"))
 
 
-WHOLE = HEAD + token("Hel") + token("lo") + chunk(STOP) + chunk(CHAT.terminator) + END
+WHOLE = HEAD + token("Hel") + token("lo") + chunk(STOP) + chunk(DONE) + END
 
 
 class Heard:
@@ -285,7 +287,7 @@ async def test_a_cut_after_the_reason_is_truncated_and_after_the_terminator_is_n
     answer: Answer, ask: Ask
 ) -> None:
     before = await ask(await answer(HEAD + token() + chunk(STOP)))
-    behind = await ask(await answer(HEAD + token() + chunk(STOP) + chunk(CHAT.terminator)))
+    behind = await ask(await answer(HEAD + token() + chunk(STOP) + chunk(DONE)))
     assert (before.outcome, behind.outcome) == (Outcome.TRUNCATED, Outcome.OK)
 
 
@@ -315,7 +317,7 @@ async def test_a_429_brings_its_limits(answer: Answer, ask: Ask, transcript: Tra
 
 
 async def test_a_limit_inside_a_stream_tells_how_long_to_wait(answer: Answer, ask: Ask) -> None:
-    error = CHAT.encode_error("Rate limit reached. Try again in 1.5s.", kind="rate_limit_error")
+    error = CHAT.encode_error(Failure(429, "Rate limit reached. Try again in 1.5s.", "rate_limit_error"))
     reply = await ask(await answer(HEAD + chunk(error) + END))
     assert (reply.outcome, reply.status, reply.retry_after_s) == (Outcome.RATE_LIMITED, 200, 1.5)
 
@@ -379,7 +381,7 @@ async def test_silence_before_the_headers(answer: Answer, ask: Ask) -> None:
 
 
 async def test_silence_after_the_headers(answer: Answer, ask: Ask) -> None:
-    role = chunk(CHAT.encode_role(reply_id="i", model="m"))
+    role = chunk(CHAT.encode_begin(Usage(), reply_id="i", model="m"))
     reply = await ask(await answer(HEAD + role, then=stay), timeouts=Timeouts(first_token_s=0.5))
     assert (reply.outcome, reply.status) == (Outcome.TIMEOUT_FIRST_TOKEN, 200)
     assert reply.ack_s is not None
@@ -414,7 +416,7 @@ async def test_a_body_left_open_behind_its_terminator_is_not_waited_for(
     answer: Answer, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flight_module, "END_GRACE_S", 0.02)
-    url = await answer(HEAD + token() + chunk(STOP) + chunk(CHAT.terminator), then=stay)
+    url = await answer(HEAD + token() + chunk(STOP) + chunk(DONE), then=stay)
     reply = await ask(url)
     assert reply.outcome is Outcome.OK
 
@@ -476,7 +478,7 @@ async def test_a_request_cancelled_before_it_was_sent_has_no_times(flight_to: Fl
 async def test_an_answer_that_had_come_whole_is_not_cancelled(
     answer: Answer, transports: Transports, flight_to: FlightTo
 ) -> None:
-    url = await answer(HEAD + token() + chunk(STOP) + chunk(CHAT.terminator), then=stay)
+    url = await answer(HEAD + token() + chunk(STOP) + chunk(DONE), then=stay)
     flight = flight_to(url)
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:

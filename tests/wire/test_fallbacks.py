@@ -31,8 +31,7 @@ CHAT = dialect("openai-chat")
 WORDS = [f"word{k} " for k in range(20)]
 STREAM = [
     *(CHAT.encode_text(word, created_ns=0, reply_id="i", model="m") for word in WORDS),
-    CHAT.encode_finish("stop", reply_id="i", model="m"),
-    CHAT.terminator,
+    CHAT.encode_end("", "stop", None, reply_id="i", model="m"),
 ]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 

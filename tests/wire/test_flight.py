@@ -7,6 +7,7 @@ from llmprobe.core.outcome import Outcome
 from llmprobe.core.request import Draw, Prompt
 from llmprobe.core.scenario import Endpoint, Timeouts
 from llmprobe.wire.dialects import dialect
+from llmprobe.wire.dialects.dialect import Failure
 from llmprobe.wire.flight import Flight
 
 pytestmark = pytest.mark.anyio
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.anyio
 CHAT = dialect("openai-chat")
 URL = "http://127.0.0.1:8000/v1"
 TOKEN = CHAT.encode_text("a", created_ns=1, reply_id="i", model="m")
-STOP = CHAT.encode_finish("stop", reply_id="i", model="m")
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
 
 
 class Hand:
@@ -75,7 +77,7 @@ async def test_each_phase_has_a_deadline_of_its_own(flight: Flight, hand: Hand) 
     assert due(flight) == (30, Outcome.TIMEOUT_STALL)
     flight.feed(TOKEN, hand.at(55), "loop")
     assert due(flight) == (62, Outcome.TIMEOUT_TOTAL)
-    flight.feed(STOP + CHAT.terminator, hand.at(56), "loop")
+    flight.feed(STOP + DONE, hand.at(56), "loop")
     assert due(flight) == (57, None)
     assert phases == ["waiting", "streaming", "ending"]
 
@@ -101,7 +103,7 @@ async def test_a_failed_request_lasts_until_it_failed(flight: Flight, hand: Hand
 
 async def test_an_error_in_the_stream_ends_it_there(flight: Flight, hand: Hand) -> None:
     await send(flight, hand)
-    flight.feed(CHAT.encode_error("boom", kind="x"), hand.at(4), "loop")
+    flight.feed(CHAT.encode_error(Failure(500, "boom", "x")), hand.at(4), "loop")
     hand.at(5)
     assert flight.reply(None).e2e_s == 2
 

@@ -9,12 +9,15 @@ import httpx
 import pytest
 
 from llmprobe.core.errors import EndpointError
+from llmprobe.wire.dialects import dialect
 from llmprobe.wire.models import list_models
 
 Serve = Callable[..., Awaitable[str]]
 ReadRequest = Callable[[asyncio.StreamReader], Awaitable[bytes]]
 Transports = Callable[..., httpx.AsyncBaseTransport]
 Models = Callable[..., Awaitable[tuple[list[str], bytes]]]
+
+CHAT = dialect("openai-chat")
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +38,7 @@ def models(serve: Serve, read_request: ReadRequest, transports: Transports) -> M
 
         url = await serve(handle) + path
         headers = {"Authorization": "Bearer Zq7-my-own-key"}
-        names = await list_models(transports(url), url, headers, **options)
+        names = await list_models(transports(url), CHAT, url, headers, **options)
         return names, asked[0].split(b"\r\n")[0]
 
     return ask
@@ -80,7 +83,7 @@ async def test_a_closed_port_is_told(transports: Transports) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     with pytest.raises(EndpointError, match="refuses connections; is the server running"):
-        await list_models(transports(url), url, {})
+        await list_models(transports(url), CHAT, url, {})
 
 
 async def test_silence_is_not_waited_for(models: Models) -> None:

@@ -16,13 +16,15 @@ from llmprobe.wire.dialects import DIALECTS, dialect
 from llmprobe.wire.dialects.dialect import (
     Asked,
     Delta,
+    Failure,
     MalformedEventError,
     MalformedRequestError,
     StreamFault,
     Usage,
     WireRequest,
 )
-from llmprobe.wire.sse import SseEvent, SseParser
+from llmprobe.wire.framing import Event
+from llmprobe.wire.sse import SseParser
 
 CHAT = DIALECTS["openai-chat"]
 URL = "http://127.0.0.1:8000/v1"
@@ -50,7 +52,7 @@ def body_of(request: WireRequest) -> Any:
 
 def decode(chunk: object, event: str | None = None) -> Delta:
     data = chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()
-    return CHAT.decode_event(SseEvent(event, data))
+    return CHAT.decode_event(Event(event, data))
 
 
 def delta(**fields: object) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def test_the_prompt_itself_is_left_as_it_was() -> None:
 
 
 def test_an_unknown_dialect_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'x' is not a dialect; there is openai-chat"):
+    with pytest.raises(UsageError, match=r"'x' is not a dialect; there is .*openai-chat"):
         dialect("x")
 
 
@@ -287,7 +289,7 @@ def test_any_bytes_are_a_delta_or_malformed(data: bytes) -> None:
 
 
 def test_a_request_of_our_own_is_read_back() -> None:
-    assert CHAT.decode_request(encode(nonce="n").body) == Asked(
+    assert CHAT.decode_request("", encode(nonce="n").body) == Asked(
         "m", "[n]\nHi", 8, stream=True, include_usage=True
     )
 
@@ -300,14 +302,14 @@ def test_another_clients_request_is_read_too() -> None:
         ],
         "max_completion_tokens": 3,
     }
-    asked = CHAT.decode_request(msgspec.json.encode(body))
+    asked = CHAT.decode_request("", msgspec.json.encode(body))
     assert asked == Asked("", "S\nT", 3, stream=False, include_usage=False)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"messages":3}', b"\xff"])
 def test_a_request_that_makes_no_sense_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequestError):
-        CHAT.decode_request(body)
+        CHAT.decode_request("", body)
 
 
 def read_back(written: bytes) -> list[Delta]:
@@ -324,13 +326,20 @@ def test_any_text_is_written_and_read_back(text: str) -> None:
 
 def test_every_other_event_is_read_back() -> None:
     usage = Usage(3, 4, None, 2)
-    assert read_back(CHAT.encode_role(reply_id="i", model="m")) == [Delta()]
-    assert read_back(CHAT.encode_finish("length", reply_id="i", model="m")) == [Delta(finish_reason="length")]
-    assert read_back(CHAT.encode_usage(usage, reply_id="i", model="m")) == [Delta(usage=usage)]
-    assert read_back(CHAT.encode_error("no", kind="rate_limit_error", code=429)) == [
-        Delta(error=StreamFault("no", rate_limited=True))
+    assert read_back(CHAT.encode_begin(usage, reply_id="i", model="m")) == [Delta()]
+    assert read_back(CHAT.encode_end("hi", "length", usage, reply_id="i", model="m")) == [
+        Delta(finish_reason="length"),
+        Delta(usage=usage),
+        Delta(done=True),
     ]
-    assert read_back(CHAT.terminator) == [Delta(done=True)]
+    assert read_back(CHAT.encode_end("hi", "stop", None, reply_id="i", model="m")) == [
+        Delta(finish_reason="stop"),
+        Delta(done=True),
+    ]
+    assert read_back(CHAT.encode_error(Failure(429, "no", "rate_limit_error", 429))) == [
+        Delta(error=StreamFault("no", rate_limited=True)),
+        Delta(done=True),
+    ]
 
 
 def test_a_whole_reply_is_one_json_body() -> None:
@@ -342,5 +351,5 @@ def test_a_whole_reply_is_one_json_body() -> None:
 
 
 def test_an_error_body_is_what_openai_sends() -> None:
-    error = json.loads(CHAT.encode_error_body("no", kind="k", code="c"))
+    error = json.loads(CHAT.encode_error_body(Failure(400, "no", "k", "c")))
     assert error == {"error": {"message": "no", "type": "k", "param": None, "code": "c"}}

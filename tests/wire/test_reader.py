@@ -4,15 +4,21 @@ import pytest
 
 from llmprobe.core.outcome import Outcome
 from llmprobe.wire.dialects import dialect
-from llmprobe.wire.dialects.dialect import Usage
+from llmprobe.wire.dialects.dialect import Failure, Usage
 from llmprobe.wire.reader import KEPT_CHARACTERS, Ending, StreamReader
 
 CHAT = dialect("openai-chat")
 MS = 1_000_000
-ROLE = CHAT.encode_role(reply_id="i", model="m")
-STOP = CHAT.encode_finish("stop", reply_id="i", model="m")
-DONE = CHAT.terminator
+ROLE = CHAT.encode_begin(Usage(), reply_id="i", model="m")
+DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
+
+
+def finish(reason: str) -> bytes:
+    return b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"%b"}]}\n\n' % reason.encode()
+
+
+STOP = finish("stop")
 
 
 class Heard:
@@ -209,17 +215,17 @@ def test_a_stream_without_a_reason_is_truncated(parts: list[bytes], cut: bool, w
     ],
 )
 def test_the_reason_decides_how_a_whole_stream_ended(reason: str, outcome: Outcome) -> None:
-    assert ending(token(), CHAT.encode_finish(reason, reply_id="i", model="m"), DONE).outcome is outcome
+    assert ending(token(), finish(reason), DONE).outcome is outcome
 
 
 def test_an_error_in_the_stream_decides_whatever_follows() -> None:
-    error = CHAT.encode_error("overloaded", kind="server_error")
+    error = CHAT.encode_error(Failure(500, "overloaded", "server_error"))
     assert ending(token(), error, STOP, DONE) == Ending(Outcome.STREAM_ERROR, "overloaded")
     assert read((1, error)).done
 
 
 def test_a_limit_inside_a_stream_is_a_rate_limit() -> None:
-    error = CHAT.encode_error("slow down", kind="rate_limit_error", code=429)
+    error = CHAT.encode_error(Failure(429, "slow down", "rate_limit_error", 429))
     assert ending(error) == Ending(Outcome.RATE_LIMITED, "slow down")
 
 

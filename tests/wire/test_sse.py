@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmprobe.wire.sse import SseEvent, SseOverflowError, SseParser
+from llmprobe.wire.framing import Event, EventOverflowError
+from llmprobe.wire.sse import SseParser
 
 
-def parse(*reads: bytes) -> list[SseEvent]:
+def parse(*reads: bytes) -> list[Event]:
     parser = SseParser()
     return [event for data in reads for event in parser.feed(data)]
 
@@ -19,7 +20,7 @@ def datas(*reads: bytes) -> list[bytes]:
 
 
 def test_one_event_in_one_read_is_one_event() -> None:
-    assert parse(b'data: {"a":1}\n\n') == [SseEvent(None, b'{"a":1}')]
+    assert parse(b'data: {"a":1}\n\n') == [Event(None, b'{"a":1}')]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
@@ -48,11 +49,11 @@ def test_comments_ids_retries_and_unknown_fields_are_no_events() -> None:
 
 
 def test_the_type_of_an_event_is_kept_and_forgotten_with_it() -> None:
-    assert parse(b"event: error\ndata: a\n\ndata: b\n\n") == [SseEvent("error", b"a"), SseEvent(None, b"b")]
+    assert parse(b"event: error\ndata: a\n\ndata: b\n\n") == [Event("error", b"a"), Event(None, b"b")]
 
 
 def test_a_type_without_data_is_no_event_and_names_none() -> None:
-    assert parse(b"event: ping\n\ndata: a\n\n") == [SseEvent(None, b"a")]
+    assert parse(b"event: ping\n\ndata: a\n\n") == [Event(None, b"a")]
 
 
 def test_a_byte_order_mark_is_skipped_at_the_start_only() -> None:
@@ -69,21 +70,21 @@ def test_what_unicode_calls_a_line_end_is_text(character: str) -> None:
 def test_the_end_tells_of_bytes_left_over(rest: bytes) -> None:
     parser = SseParser()
     parser.feed(b"data: b\n\n" + rest)
-    assert parser.end()
+    assert parser.unfinished()
 
 
 def test_the_end_of_a_whole_stream_leaves_nothing_over() -> None:
     parser = SseParser()
     parser.feed(b"data: b\n\n")
-    assert not parser.end()
+    assert not parser.unfinished()
 
 
 @pytest.mark.parametrize("line", [b"data: aaaa", b"data: aaaa\n", b"aaaaaaaaaa"])
 def test_an_event_without_end_is_refused(line: bytes) -> None:
     parser = SseParser(max_event_bytes=100)
-    with pytest.raises(SseOverflowError, match="longer than 100 bytes"):
+    with pytest.raises(EventOverflowError, match="longer than 100 bytes"):
         parser.feed(line * 40)
-    with pytest.raises(SseOverflowError):
+    with pytest.raises(EventOverflowError):
         list(map(SseParser(max_event_bytes=100).feed, [line] * 40))
 
 

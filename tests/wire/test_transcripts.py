@@ -21,10 +21,11 @@ Transcripts = Callable[[str], Any]
 LLAMA = "Once upon a time there was a llama that streamed tokens over a very long wire."
 MOCK = "gpt-4o mock reply: I saw 'Tell me a story'."
 GEMMA = "<|im_end|>\n<|im_start|>\n<|"
+EMOJI = "a\U0001f469\u200d\U0001f680\U00013000b\u65e5\u672c\u8a9e\U0001d54fz"
 TINY = " {: numb (af selfapprough<<"
 
 # name, outcome, text chunks, usage, how its text begins (without: no text)
-STREAMS = [
+CHATS = [
     ("aimock_azure_stream.http", "ok", 13, Usage(3, 20), LLAMA),
     ("aimock_chat_stream.http", "ok", 13, None, LLAMA),
     ("aimock_chat_stream_usage.http", "ok", 13, Usage(3, 20), LLAMA),
@@ -101,20 +102,82 @@ REFUSALS = [
     ("vllm_toolcall_named.http", "client_error", 400, 'tool_choice=function "f" requires'),
 ]
 
+# The same of the other dialects, which come first
+OTHERS = [
+    ("anthropic-messages", "aimock_messages_stream.http", "ok", 13, None, LLAMA),
+    ("anthropic-messages", "aimock_messages_thinking.http", "ok", 9, None, "Two plus two makes four,"),
+    ("anthropic-messages", "docs_anthropic_ping_error.sse", "stream_error", 1, Usage(25), "Hello"),
+    (
+        "anthropic-messages", "docs_anthropic_tool_use.sse", "ok", 4, Usage(1472, 89, None, 900),
+        'Okayget_weather{"location": "San Francisco"}',
+    ),
+    (
+        "anthropic-messages", "llamacpp_messages_stream.http", "length", 12, Usage(28, 12, None, 23),
+        "<|im_end|>user",
+    ),
+    (
+        "anthropic-messages", "llamacpp_toolcall_messages_stream.http", "length", 54,
+        Usage(161, 64, None, 0), GEMMA,
+    ),
+    ("anthropic-messages", "llmock_anthropic_stream.http", "ok", 7, Usage(3, 13), "Hello! LLMock handled"),
+    ("anthropic-messages", "vllm_messages_stream.http", "length", 7, Usage(14, 8), "\ufffdts Theyurpogener"),
+    ("gemini", "aimock_gemini_stream.http", "ok", 13, None, LLAMA),
+    ("gemini", "docs_gemini_blocked.sse", "content_filter", 0, Usage(9), ""),
+    ("gemini", "docs_gemini_error.sse", "rate_limited", 1, None, "Hel"),
+    (
+        "gemini", "docs_gemini_thoughts_and_call.sse", "ok", 2, Usage(50, 35, 20, 32),
+        '**Weather**\n\nI need the city.Let me look. get_weather{"city":"Paris"}',
+    ),
+    ("gemini", "llmock_gemini_stream.http", "ok", 5, Usage(1, 10), "LLMock says hello from gemini"),
+    ("ollama-chat", "aimock_ollama_chat.http", "ok", 13, None, LLAMA),
+    ("ollama-chat", "docs_ollama_cut.ndjson", "truncated", 1, None, "The"),
+    ("ollama-chat", "docs_ollama_error.ndjson", "stream_error", 1, None, "The"),
+    (
+        "ollama-chat", "docs_ollama_thinking_and_call.ndjson", "ok", 4, Usage(169, 15),
+        'Hm, Tokyo.Let me see.get_weather{"city":"Tokyo"}',
+    ),
+    ("openai-completions", "llamacpp_completions_cut.http", "truncated", 9, None, ", a man named Sam"),
+    (
+        "openai-completions", "llamacpp_completions_stream.http", "length", 16, Usage(5, 16, None, 1),
+        ", there was a small town",
+    ),
+    ("openai-completions", "llamacpp_utf8_emoji_stream.http", "ok", 11, Usage(2, 32, None, 1), EMOJI),
+    ("openai-completions", "vllm_completions_stream.http", "length", 8, Usage(2, 8), "arameter===="),
+    ("openai-responses", "aimock_responses_stream.http", "ok", 13, None, LLAMA),
+    ("openai-responses", "docs_responses_error.sse", "rate_limited", 0, None, ""),
+    ("openai-responses", "docs_responses_failed.sse", "stream_error", 1, None, "Hel"),
+    (
+        "openai-responses", "docs_responses_tool_call.sse", "ok", 4, Usage(75, 32, 8, 64),
+        'A city.get_weather{"location":"Paris"}',
+    ),
+    (
+        "openai-responses", "llamacpp_responses_stream.http", "ok", 12, Usage(28, 12, None, 23),
+        "The first time I ever did anything",
+    ),
+    ("openai-responses", "llmock_responses_stream.http", "ok", 9, Usage(3, 10, 0, 0), MOCK),
+    (
+        "openai-responses", "vllm_responses_stream.http", "length", 2, Usage(14, 6, 0, 0),
+        "ditingould----AMEImplemented",
+    ),
+]  # fmt: skip
+ALL = [*(("openai-chat", *row) for row in CHATS), *OTHERS]
+BY = ("spoken", "name", "outcome", "chunks", "usage", "begins")
+
 Figures = tuple[Outcome, str | None, int, Usage | None, str, str | None]
 
 
-def read(reads: list[bytes], *, cut: bool) -> Figures:
+def read(spoken: str, reads: list[bytes], *, cut: bool) -> Figures:
     """What the reader makes of a body; each read has a time of its own."""
-    reader = StreamReader(dialect("openai-chat"))
+    reader = StreamReader(dialect(spoken))
     for at_ns, data in enumerate(reads, start=1):
         reader.feed(data, at_ns, "loop")
     ending = reader.end(cut=cut)
     return ending.outcome, ending.error, reader.text_chunks, reader.usage, reader.text, reader.finish_reason
 
 
-@pytest.mark.parametrize(("name", "outcome", "chunks", "usage", "begins"), STREAMS)
+@pytest.mark.parametrize(BY, ALL)
 def test_a_recorded_stream_has_its_figures(
+    spoken: str,
     name: str,
     outcome: str,
     chunks: int,
@@ -123,39 +186,42 @@ def test_a_recorded_stream_has_its_figures(
     transcript: Transcripts,
 ) -> None:
     recorded = transcript(name)
-    figures = read([recorded.body], cut=recorded.cut)
+    figures = read(spoken, [recorded.body], cut=recorded.cut)
     assert figures[0] == outcome
     assert figures[2:4] == (chunks, usage)
     assert figures[4].startswith(begins)
     assert bool(figures[4]) == bool(begins)
 
 
-@pytest.mark.parametrize("name", [row[0] for row in STREAMS])
-def test_a_recorded_stream_split_at_any_byte_has_the_same_figures(name: str, transcript: Transcripts) -> None:
+@pytest.mark.parametrize(("spoken", "name"), [row[:2] for row in ALL])
+def test_a_recorded_stream_split_at_any_byte_has_the_same_figures(
+    spoken: str, name: str, transcript: Transcripts
+) -> None:
     recorded = transcript(name)
     body = recorded.body
-    whole = read([body], cut=recorded.cut)
-    assert read([bytes([byte]) for byte in body], cut=recorded.cut) == whole
+    whole = read(spoken, [body], cut=recorded.cut)
+    assert read(spoken, [bytes([byte]) for byte in body], cut=recorded.cut) == whole
     # Two reads, cut at every byte; at every few in the longest, whose events all look alike.
     for at in range(1, len(body), 1 + len(body) // 6000):
-        assert read([body[:at], body[at:]], cut=recorded.cut) == whole
+        assert read(spoken, [body[:at], body[at:]], cut=recorded.cut) == whole
     for size in (2, 3, 7, 64, 1460):
         places = [*range(0, len(body), size), len(body)]
-        assert read([body[a:b] for a, b in pairwise(places)], cut=recorded.cut) == whole
+        assert read(spoken, [body[a:b] for a, b in pairwise(places)], cut=recorded.cut) == whole
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("name", "outcome", "chunks", "usage", "begins"), STREAMS)
+@pytest.mark.parametrize(BY, ALL)
 async def test_a_recorded_stream_comes_out_of_a_socket_alike(
-    name: str, outcome: str, chunks: int, usage: Usage | None, begins: str,
+    spoken: str, name: str, outcome: str, chunks: int, usage: Usage | None, begins: str,
     transcript: Transcripts, replay: Replay, ask: Ask,
 ) -> None:  # fmt: skip
-    reply = await ask(await replay(transcript(name).raw))
+    reply = await ask(await replay(transcript(name).raw), spoken=spoken)
     assert (reply.outcome, reply.status, reply.retries) == (outcome, 200, 0)
     assert sum(reply.stamps.values()) == chunks
     assert reply.text.startswith(begins)
-    assert reply.output_tokens == (usage.output_tokens if usage else chunks or None)
-    assert reply.token_source == ("usage" if usage else "estimate" if chunks else None)
+    counted = usage.output_tokens if usage else None
+    assert reply.output_tokens == (counted or chunks or None)
+    assert reply.token_source == ("usage" if counted else "estimate" if chunks else None)
     assert (reply.ttft_s is not None) == (chunks > 0)
     assert reply.ack_s is not None
     assert 0 < reply.ack_s <= (reply.ttft_s or reply.e2e_s) <= reply.e2e_s
@@ -178,9 +244,9 @@ async def test_a_recorded_refusal_says_why(
     assert (reply.ttft_s, reply.output_tokens, reply.token_source, reply.stamps) == (None, None, None, {})
 
 
-def test_every_transcript_of_a_chat_completion_is_in_a_table(transcript_names: set[str]) -> None:
+def test_every_transcript_is_in_a_table(transcript_names: set[str]) -> None:
     elsewhere = {"llmock_429_rpm_anthropic.http"}  # read for its headers only
-    assert transcript_names - elsewhere == {row[0] for row in STREAMS} | {row[0] for row in REFUSALS}
+    assert transcript_names - elsewhere == {row[1] for row in ALL} | {row[0] for row in REFUSALS}
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ def _endpoint(view: View) -> list[tuple[str, str]]:
     facts = [("target", endpoint.url)]
     if view.url != endpoint.url:
         facts.append(("url", view.url))
-    facts += [("model", view.model), ("dialect", endpoint.dialect), ("connection", endpoint.connection)]
+    facts += [
+        ("model", view.model), ("dialect", endpoint.dialect or ""), ("connection", endpoint.connection),
+    ]  # fmt: skip
     if endpoint.api_key_env:
         facts.append(("key", f"${endpoint.api_key_env}"))
     if endpoint.insecure:

@@ -66,7 +66,7 @@ class EndpointLine(Drawn):
         endpoint, prompts = scenario.endpoint, scenario.prompts
         facts = [
             view.url if view is not None else endpoint.url,
-            endpoint.dialect,
+            endpoint.dialect or "",
             f"key ${endpoint.api_key_env}" if endpoint.api_key_env else "",
             f"{prompts.corpus}, {prompts.cache} cache",
             f"at most {prompts.max_tokens} tokens" if prompts.max_tokens else "no output limit",

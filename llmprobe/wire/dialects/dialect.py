@@ -1,7 +1,7 @@
 """What a dialect is: a two-way codec of one API, without clock, dice or socket.
 
     out      Draw -> WireRequest            the probe asks
-    in       SseEvent -> Delta              the probe reads
+    in       Event -> Delta                 the probe reads
     reverse  bytes -> Asked, text -> bytes  the simulated endpoint reads and answers
 
 A module with these functions is a dialect; `DIALECTS` names it.
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from llmprobe.core.request import Draw
 from llmprobe.core.scenario import Endpoint
-from llmprobe.wire.sse import SseEvent
+from llmprobe.wire.framing import Event, Framing
 
 
 class WireRequest(Struct, frozen=True):
@@ -26,7 +26,7 @@ class WireRequest(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Tokens as the server counts them; None is what it doesn't tell."""
+    """Tokens as the server counts them; None is what it doesn't tell, here or yet."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -50,6 +50,7 @@ class Delta(Struct, frozen=True, gc=False):
     reasoning: str = ""
     tool_text: str = ""
     finish_reason: str | None = None
+    """In the words of `finish.py`."""
     usage: Usage | None = None
     usage_choice: int | None = None
     """The choice that `usage` stands beside; None when it stands for the whole answer."""
@@ -68,7 +69,18 @@ class Asked(Struct, frozen=True):
     """Of all messages."""
     max_tokens: int | None
     stream: bool
-    include_usage: bool
+    include_usage: bool = True
+
+
+class Failure(Struct, frozen=True):
+    """An error as the simulated endpoint tells it; `kind` and `code` are OpenAI's `type` and `code`."""
+
+    status: int
+    """400 or above; inside a stream what it would have been."""
+    message: str
+    kind: str
+    code: str | int | None = None
+    headers: dict[str, str] = {}
 
 
 class MalformedEventError(ValueError):
@@ -82,13 +94,16 @@ class MalformedRequestError(ValueError):
 class Dialect(Protocol):
     """One API, both ways."""
 
+    framing: Framing
+    ends: bool
+    """Whether a stream's last event says that it is the last."""
     paths: tuple[str, ...]
-    """Where the API answers, for the simulated endpoint."""
-    terminator: bytes
-    """The bytes that end a whole stream; empty where the API has none."""
+    """Where the API answers, for the simulated endpoint; `{model}` stands for a name."""
+    models_path: str
+    """Where it lists its models; empty where it doesn't."""
 
-    def request_headers(self, endpoint: Endpoint, api_key: str | None) -> dict[str, str]:
-        """What every request carries; the endpoint's own headers win."""
+    def own_headers(self, api_key: str | None) -> dict[str, str]:
+        """What this API wants in the headers besides what they all want: its key, its version."""
 
     def encode_request(
         self,
@@ -101,29 +116,38 @@ class Dialect(Protocol):
     ) -> WireRequest:
         """Ask for a stream. `url` is the API's base (`.../v1`) or the full address."""
 
-    def decode_event(self, event: SseEvent) -> Delta:
+    def decode_event(self, event: Event) -> Delta:
         """Raises `MalformedEventError`."""
 
-    def decode_request(self, body: bytes) -> Asked:
+    def models_url(self, url: str) -> str | None:
+        """Where the models are listed; None where they aren't."""
+
+    def decode_models(self, body: bytes) -> list[str] | None:
+        """Their names; None where this is no list of models as this API gives it."""
+
+    def model_in(self, url: str) -> str | None:
+        """The model that a full address names already."""
+
+    def decode_request(self, path: str, body: bytes) -> Asked:
         """Raises `MalformedRequestError`."""
 
-    def encode_role(self, *, reply_id: str, model: str) -> bytes:
-        """The first event, without text; empty where the API has none. All events of a reply share its id."""
+    def encode_begin(self, usage: Usage, *, reply_id: str, model: str) -> bytes:
+        """What comes before the first text; may be empty. All events of a reply share its id."""
 
     def encode_text(self, text: str, *, created_ns: int, reply_id: str, model: str) -> bytes:
-        """A whole event that carries text, and the server's CLOCK_MONOTONIC as `created_ns`."""
+        """A whole event that carries text, and before it the server's CLOCK_MONOTONIC as `created_ns`."""
 
-    def encode_finish(self, reason: str, *, reply_id: str, model: str) -> bytes:
-        """The event that tells why it ended: `stop`, `length`, `content_filter`."""
+    def encode_end(self, text: str, reason: str, usage: Usage | None, *, reply_id: str, model: str) -> bytes:
+        """What comes behind the last text: why it ended (`stop`, `length`), the counts, the terminator."""
 
-    def encode_usage(self, usage: Usage, *, reply_id: str, model: str) -> bytes:
-        """The event with the token counts."""
+    def encode_error(self, failure: Failure) -> bytes:
+        """An error inside a stream, which ends with it."""
 
-    def encode_error(self, message: str, *, kind: str, code: str | int | None = None) -> bytes:
-        """An error inside a stream, as an event; `kind` is the API's `type`."""
-
-    def encode_error_body(self, message: str, *, kind: str, code: str | int | None = None) -> bytes:
+    def encode_error_body(self, failure: Failure) -> bytes:
         """The JSON body of an answer with status 400 and above."""
 
     def encode_reply(self, text: str, reason: str, usage: Usage, *, reply_id: str, model: str) -> bytes:
         """The whole answer as one JSON body, for a request that asked for no stream."""
+
+    def encode_models(self, model: str) -> bytes:
+        """The list of models, of one."""

@@ -1,6 +1,6 @@
 """What servers say when they fail: an error as a string, an object, plain text, or nothing at all.
 
-{"error": {"message": ..., "type": ..., "code": ...}}    {"error": "..."}
+{"error": {"message": ..., "type": ..., "code": ...}}    {"error": "..."}    {"error": {..., "status": ...}}
 {"object": "error", "message": ...}    {"detail": ...}    {"message": ...}    text/plain    an empty body
 """
 
@@ -12,7 +12,7 @@ import msgspec
 from llmprobe.wire.dialects.dialect import StreamFault
 from llmprobe.wire.dialects.loose_json import UNREADABLE
 
-_LIMIT_WORDS = ("rate_limit", "rate limit", "ratelimit", "too many requests", "quota")
+_LIMIT_WORDS = ("rate_limit", "rate limit", "ratelimit", "too many requests", "quota", "resource_exhausted")
 
 
 def fault_in(data: bytes) -> StreamFault:
@@ -21,6 +21,11 @@ def fault_in(data: bytes) -> StreamFault:
         error = msgspec.json.decode(data)
     except UNREADABLE:
         error = data.decode(errors="replace")
+    return fault_of(error)
+
+
+def fault_of(error: Any) -> StreamFault:
+    """The error that was sent as this JSON value."""
     return StreamFault(_message_of(error) or "the server sent an error without a message", _is_limit(error))
 
 
@@ -42,6 +47,8 @@ def _message_of(error: Any) -> str:
             if error.get(key):
                 return _message_of(error[key])
         return ""
+    if isinstance(error, list) and error and isinstance(error[0], dict) and "error" in error[0]:
+        return _message_of(error[0])
     return "" if error is None else msgspec.json.encode(error).decode()
 
 
@@ -50,7 +57,7 @@ def _is_limit(error: Any) -> bool:
         said = error.lower()
         return error == "429" or any(words in said for words in _LIMIT_WORDS)
     if isinstance(error, dict):
-        return any(_is_limit(error.get(key)) for key in ("error", "code", "type", "message"))
+        return any(_is_limit(error.get(key)) for key in ("error", "code", "type", "status", "message"))
     return bool(error == 429)
 
 

@@ -30,3 +30,10 @@ def mended(data: bytes) -> bytes | None:
     except (ValueError, RecursionError):
         return None
     return json.dumps(half, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def as_text(value: Any) -> str:
+    """Arguments of a tool call as text: some APIs send them as a string of JSON, some as an object."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return msgspec.json.encode(value).decode()
