@@ -45,7 +45,7 @@ def _lines(found: Diagnosis) -> Iterator[str]:
 def _target(target: Target) -> Iterator[str]:
     yield f"Target {clean(target.url)}"
     yield from _fact("answers", "yes" if target.answers else "no")
-    yield from _fact("dialect", target.dialect)
+    yield from _fact("dialect", target.dialect or "not known")
     if target.models:
         yield from _fact("models", ", ".join(clean(model) for model in target.models))
     if target.test is None:

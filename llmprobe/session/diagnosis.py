@@ -76,7 +76,8 @@ class Target(Struct, frozen=True):
 
     url: str
     answers: bool
-    dialect: str
+    dialect: str | None
+    """None: nobody named one, and it did not come to a guess."""
     models: tuple[str, ...] = ()
     created_ns: bool = False
     """Whether its chunks tell when they were written, on this machine's clock."""

@@ -197,7 +197,7 @@ async def _ask(endpoint: Endpoint, folder: Path, agree: Agree) -> tuple[Target, 
         await session.start()
         await session.finished.wait()
         resolved, model = session.scenario.endpoint, session.view().model
-        models = () if is_sim(endpoint.url) else await _models(scenario)
+        models = () if is_sim(endpoint.url) else await _models(session.scenario)
     finally:
         await session.close()
     target = _target(url, resolved, models or (model,), read_run(out))
