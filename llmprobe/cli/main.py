@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "say whether a scenario is sound and what it would cost; sends nothing",
     "report": "render a run folder again",
     "sim": "serve the simulated endpoint on loopback",
+    "web": "show the screen in a browser on this machine",
     "doctor": "say what this machine can measure, and whether a target answers",
 }
 
@@ -84,6 +85,7 @@ def dispatch(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     module.add_arguments(parser)
+    parser.set_defaults(typed=rest)
     # Intermixed: a target may stand behind the options, too.
     code: int = module.run(parser.parse_intermixed_args(rest))
     return code

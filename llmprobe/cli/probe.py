@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the screen until it is left."""
-    scenario, base = _scenario_of(args.target)
+    scenario, base = scenario_of(args.target)
     timed = bool(scenario.load.stages)
     if args.plain or not _has_terminal():
         if not timed and args.rate is None:
@@ -41,10 +41,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _has_terminal() -> bool:
+    """Whether a screen can be drawn: on a terminal, or for a browser."""
+    if _in_browser():
+        return True
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _scenario_of(target: str) -> tuple[Scenario, Path]:
+def _in_browser() -> bool:
+    return "TEXTUAL_DRIVER" in os.environ
+
+
+def scenario_of(target: str) -> tuple[Scenario, Path]:
     """The scenario a target names, and the folder its paths start from."""
     if is_sim(target) or "://" in target:
         return Scenario(endpoint=endpoint_of(target)), Path()
@@ -91,5 +98,7 @@ def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bo
     code = app.run() or 0
     for folder in folders:
         if folder.exists():
-            print(f"The run is in {folder}; llmprobe report {folder} tells how it went")
+            # What goes to stdout there is drawn.
+            out = sys.stderr if _in_browser() else sys.stdout
+            print(f"The run is in {folder}; llmprobe report {folder} tells how it went", file=out)
     return code

@@ -135,6 +135,10 @@ class ProbeApp(App[int]):
             os._exit(code)
         self.exit(code, message=message)
 
+    def hang_up(self) -> None:
+        """Whoever the screen was drawn for is gone."""
+        self._told_to_go(signal.SIGHUP)
+
     def _told_to_go(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP and self._driver is not None:
             self._hung_up = True
@@ -159,6 +163,8 @@ class ProbeApp(App[int]):
 
     async def action_pause(self) -> None:
         """Ctrl+Z: the load stops before the screen is out of sight."""
+        if self.is_web:
+            return
         if (session := self.feed.session) is not None:
             await self.acts.guarded(session.stop)
         self.action_suspend_process()
