@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Tick
 
 
@@ -13,3 +14,6 @@ class Strategy(Protocol):
 
     def step(self, tick: Tick) -> Action:
         """Take in what happened, and say what to do."""
+
+    def finding(self) -> Finding:
+        """What can be said by now, when a person or a cap ends the search before it does."""

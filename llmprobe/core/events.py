@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from llmprobe.core.histogram import Histogram
+from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
 
 UserState = Literal["connecting", "waiting", "streaming", "backing_off", "starved", "done"]
@@ -43,6 +44,8 @@ class RequestFinished(Struct, frozen=True, tag="finished"):
     """What it said, when a screen watches the log (at most 4,000 characters)."""
     unwritten: bool = False
     """The disk refused the record; this event is the only place that holds it."""
+    rate_limit: RateLimit | None = None
+    """What its answer told of the limits in force; None where it told nothing."""
 
 
 class LoadChanged(Struct, frozen=True, tag="load"):

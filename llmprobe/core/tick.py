@@ -8,7 +8,9 @@ All times are seconds since the run's start.
 from msgspec import Struct
 
 from llmprobe.core.finding import Finding
+from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import LoadKind
+from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import Slo
 
@@ -56,6 +58,10 @@ class Tick(Struct, frozen=True):
     """All requests under way now."""
     ended: tuple[RequestRecord, ...]
     """Requests that ended since the last tick, in the order of their ends."""
+    itl: Histogram | None = None
+    """Gaps between tokens since the last tick, of all requests together."""
+    rate_limits: dict[int, RateLimit] = {}
+    """What the answers of `ended` told of the limits in force, by the request's index."""
     requests_left: int | None = None
     """Under the cap; None is no cap."""
     bound: str | None = None

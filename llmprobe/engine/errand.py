@@ -86,16 +86,17 @@ class Errands:
             save_text=plan.save_text, gaps=plan.gaps,
         )  # fmt: skip
 
-    def file(self, record: RequestRecord, text: str) -> None:
+    def file(self, record: RequestRecord, reply: Reply) -> None:
         """Put a record on disk, then tell of it."""
-        told = text if self.log_text else None
+        told = reply.text if self.log_text else None
+        limits = None if reply.rate_limit.source is None else reply.rate_limit
         try:
             self._write(record)
         except LocalError as error:
-            self.outbox.put(RequestFinished(record, told, unwritten=True))
+            self.outbox.put(RequestFinished(record, told, unwritten=True, rate_limit=limits))
             self.on_fault(error)
         else:
-            self.outbox.put(RequestFinished(record, told))
+            self.outbox.put(RequestFinished(record, told, rate_limit=limits))
 
     async def test(self) -> TestReply:
         """One request outside the run, over a connection of its own."""
@@ -141,10 +142,10 @@ class Errand:
             reply = await exchange(connection, self._flight)
         except anyio.get_cancelled_exc_class():
             reply = self._flight.cancelled()
-            errands.file(self.record_of(reply), reply.text)
+            errands.file(self.record_of(reply), reply)
             raise
         record = self.record_of(reply)
-        errands.file(record, reply.text)
+        errands.file(record, reply)
         return record
 
     def row(self, *, whole: bool) -> Row:

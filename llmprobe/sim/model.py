@@ -9,13 +9,16 @@ import math
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmprobe.core.seeding import mix, unit
 from llmprobe.sim.limits import Limiter, Limits, Refusal, Standing
 from llmprobe.sim.replica import Event, Hardware, Replica
 
-_LENGTHS = 1
-"""The stream of draws that output lengths come from."""
+_LENGTHS, _CACHED, _BALANCER, _OTHERS = 1, 5, 6, 7
+"""Streams of draws, apart from those of faults (2, 3) and reply ids (4)."""
+_READ_ANYWAY = 0.1
+"""Of a prompt whose prefix is cached, the share that is read all the same."""
 
 
 class Lengths(Struct, frozen=True):
@@ -36,17 +39,47 @@ class Lengths(Struct, frozen=True):
         return min(max(1, round(wanted)), self.longest)
 
 
+class Others(Struct, frozen=True):
+    """Other people's requests on the same servers, Poisson."""
+
+    per_s: float
+    prompt_tokens: int
+
+
+class Autoscale(Struct, frozen=True):
+    """One replica more, up to `most`, `takes_s` after `waiting` requests were queued."""
+
+    most: int
+    waiting: int
+    takes_s: float
+
+
 class Config(Struct, frozen=True):
-    """An endpoint: `replicas` of the same hardware, each request going to the least loaded."""
+    """An endpoint: `replicas` of the same hardware behind a balancer."""
 
     hardware: Hardware
     lengths: Lengths
     replicas: int = 1
     limits: Limits = Limits()
+    balancing: Literal["least", "round_robin", "random"] = "least"
+    """`least` loaded, which is what it is for a caller who can't see inside."""
+    first_slower: float = 1.0
+    """How much slower the first replica is than the others."""
+    cached_share: float = 0.0
+    """Of prompts whose prefix is in the cache, so that little of them is read."""
+    others: Others | None = None
+    autoscale: Autoscale | None = None
 
     def scaled(self, speed: float) -> "Config":
         """The same endpoint with its clock running `speed` times faster."""
-        return Config(self.hardware.scaled(speed), self.lengths, self.replicas, self.limits.scaled(speed))
+        others, autoscale = self.others, self.autoscale
+        return replace(
+            self,
+            hardware=self.hardware.scaled(speed),
+            limits=self.limits.scaled(speed),
+            others=None if others is None else Others(others.per_s * speed, others.prompt_tokens),
+            autoscale=None if autoscale is None else replace(autoscale, takes_s=autoscale.takes_s / speed),
+        )
 
 
 class Accepted(Struct, frozen=True):
@@ -73,11 +106,22 @@ class Model:
     """
 
     def __init__(self, config: Config, seed: int, *, per_token: bool = False) -> None:
+        self._config = config
+        self._per_token = per_token
         self._lengths = config.lengths
         self._seed = mix(seed, _LENGTHS)
+        self._cached, self._balancer, self._dice = (mix(seed, s) for s in (_CACHED, _BALANCER, _OTHERS))
         self._limiter = Limiter(config.limits)
-        self._replicas = [Replica(config.hardware, per_token=per_token) for _ in range(config.replicas)]
-        self._open: dict[int, Replica] = {}
+        slow = config.hardware.scaled(1 / config.first_slower)
+        first, rest = [Replica(slow, per_token=per_token)], range(1, config.replicas)
+        self._replicas = first + [Replica(config.hardware, per_token=per_token) for _ in rest]
+        self._more_at_s = math.inf
+        self._others = 0
+        """Requests of others so far; their ids are negative."""
+        self._others_at_s = math.inf
+        if config.others is not None:
+            self._others_at_s = self._gap_s(config.others)
+        self._open: dict[int, tuple[Replica, int]] = {}
         self._arrivals = 0
         self._now_s = 0.0
 
@@ -100,40 +144,76 @@ class Model:
         self._arrivals += 1
         drawn = self._lengths.draw(self._seed, request_id)
         limit = self._lengths.longest if max_tokens is None else max_tokens
-        refusal = self._limiter.refuse(at_s, prompt_tokens + limit, len(self._open))
+        refusal = self._limiter.refuse(at_s, prompt_tokens, limit, len(self._open))
         standings = self._limiter.standings(at_s)
         if refusal is not None:
             return Rejected(refusal, standings)
-        replica = min(self._replicas, key=lambda replica: replica.running + replica.waiting)
+        replica = self._choose(request_id)
         output_tokens = min(drawn, limit)
-        replica.submit(request_id, at_s, prompt_tokens, output_tokens)
-        self._open[request_id] = replica
+        cached = self._config.cached_share and unit(self._cached, request_id) < self._config.cached_share
+        cached_tokens = int(prompt_tokens * (1 - _READ_ANYWAY)) if cached else 0
+        replica.submit(request_id, at_s, prompt_tokens, output_tokens, cached_tokens)
+        self._open[request_id] = replica, output_tokens
+        if self._config.autoscale is not None:
+            self._scale(self._config.autoscale, at_s)
         return Accepted(request_id, output_tokens, "stop" if drawn <= limit else "length", standings)
 
     def advance(self, to_s: float) -> list[Event]:
         """What happened until `to_s`, in order; `ValueError` when time would go back."""
         self._pass(to_s)
         events: list[Event] = []
-        for replica in self._replicas:
-            events.extend(replica.advance(to_s))
-        if len(self._replicas) > 1:
-            events.sort(key=lambda event: event.at_s)
-        for event in events:
-            if event.kind == "finish":
-                del self._open[event.request_id]
+        while self._others_at_s <= to_s and self._config.others is not None:
+            self._step(self._others_at_s, events)
+            self._others += 1
+            drawn = self._lengths.draw(self._dice, self._others)
+            tokens = self._config.others.prompt_tokens
+            self._choose(self._others).submit(-self._others, self._others_at_s, tokens, drawn)
+            self._others_at_s += self._gap_s(self._config.others)
+        self._step(to_s, events)
         return events
 
     def next_at(self) -> float:
-        """No event comes before this time; infinite when nothing is under way."""
-        return min(replica.next_at() for replica in self._replicas)
+        """No event comes before this time; infinite when nothing is under way, now or ever."""
+        return min(self._others_at_s, *(replica.next_at() for replica in self._replicas))
 
     def cancel(self, request_id: int) -> None:
         """The client is gone: no more events of the request, and its slot is free after the step under way.
 
         A request that has finished is no news.
         """
-        if (replica := self._open.pop(request_id, None)) is not None:
-            replica.cancel(request_id, self._now_s)
+        if (held := self._open.pop(request_id, None)) is not None:
+            held[0].cancel(request_id, self._now_s)
+
+    def _step(self, to_s: float, into: list[Event]) -> None:
+        if self._more_at_s <= to_s:
+            self._replicas.append(Replica(self._config.hardware, per_token=self._per_token))
+            self._more_at_s = math.inf
+        events = [event for replica in self._replicas for event in replica.advance(to_s)]
+        if len(self._replicas) > 1:
+            events.sort(key=lambda event: event.at_s)
+        if self._others:
+            events = [event for event in events if event.request_id >= 0]
+        for event in events:
+            if event.kind == "finish":
+                _, output_tokens = self._open.pop(event.request_id)
+                self._limiter.finished(event.at_s, output_tokens)
+        into += events
+
+    def _choose(self, number: int) -> Replica:
+        replicas = self._replicas
+        if self._config.balancing == "round_robin":
+            return replicas[number % len(replicas)]
+        if self._config.balancing == "random":
+            return replicas[mix(self._balancer, number) % len(replicas)]
+        return min(replicas, key=lambda replica: replica.running + replica.waiting)
+
+    def _scale(self, autoscale: Autoscale, at_s: float) -> None:
+        full = len(self._replicas) >= autoscale.most or self._more_at_s < math.inf
+        if not full and self.waiting >= autoscale.waiting:
+            self._more_at_s = at_s + autoscale.takes_s
+
+    def _gap_s(self, others: Others) -> float:
+        return -math.log1p(-unit(self._dice, self._others)) / others.per_s
 
     def _pass(self, to_s: float) -> None:
         if to_s < self._now_s:

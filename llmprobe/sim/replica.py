@@ -7,6 +7,9 @@ same batch form a block, whose m-th step ends at
 
 with B requests in decode, P prompt tokens read in the step, and K tokens in the KV cache at the anchor. Only
 the ends of blocks are worked out, so a request costs a handful of operations however many tokens it makes.
+
+Where the KV cache has a limit, a request waits for room, or (`when_full` = "preempt") the last one admitted
+gives its room up, queues at the head, and reads prompt and answer anew.
 """
 
 import math
@@ -16,6 +19,8 @@ from heapq import heappop, heappush
 from typing import Literal
 
 from msgspec import Struct
+
+from llmprobe.sim.weather import Weather
 
 
 class Hardware(Struct, frozen=True):
@@ -35,6 +40,11 @@ class Hardware(Struct, frozen=True):
     """Prompt tokens read in one step, at most."""
     latency_s: float = 0.0
     """From a request's arrival to the queue: network, parsing, tokenizing."""
+    kv_tokens: int | None = None
+    """Room in the KV cache; None is more than ever needed."""
+    when_full: Literal["queue", "preempt"] = "queue"
+    """Whether a request is admitted with room for all it may make, or for its prompt alone."""
+    weather: Weather | None = None
 
     def scaled(self, speed: float) -> "Hardware":
         """The same hardware with its clock running `speed` times faster."""
@@ -46,6 +56,9 @@ class Hardware(Struct, frozen=True):
             prefill_s_per_token=self.prefill_s_per_token / speed,
             prefill_chunk=self.prefill_chunk,
             latency_s=self.latency_s / speed,
+            kv_tokens=self.kv_tokens,
+            when_full=self.when_full,
+            weather=None if self.weather is None else self.weather.scaled(speed),
         )
 
 
@@ -60,14 +73,22 @@ class Event(Struct, frozen=True, gc=False):
 class _Job:
     """A request on its way through the replica."""
 
-    __slots__ = ("cancelled", "first_step", "id", "output_tokens", "prompt_left", "prompt_tokens", "ready_s")
+    __slots__ = (
+        "cancelled", "first_step", "id", "made", "output_tokens", "prompt_left", "prompt_tokens", "ready_s",
+    )  # fmt: skip
 
-    def __init__(self, request_id: int, ready_s: float, prompt_tokens: int, output_tokens: int) -> None:
+    def __init__(
+        self, request_id: int, ready_s: float, prompt_tokens: int, output_tokens: int, cached_tokens: int
+    ) -> None:
         self.id = request_id
         self.ready_s = ready_s
-        self.prompt_tokens = self.prompt_left = max(1, prompt_tokens)
+        self.prompt_tokens = max(1, prompt_tokens)
+        self.prompt_left = max(1, self.prompt_tokens - cached_tokens)
         self.output_tokens = output_tokens
+        self.made = 0
+        """Tokens made before it was last preempted."""
         self.first_step = 0
+        """The step that made its first token, were all made without a break."""
         self.cancelled = False
 
 
@@ -108,9 +129,12 @@ class Replica:
         """Requests in the queue."""
         return len(self._queue)
 
-    def submit(self, request_id: int, at_s: float, prompt_tokens: int, output_tokens: int) -> None:
-        """Queue a request; the replica must have advanced to `at_s`."""
-        job = _Job(request_id, at_s + self._hardware.latency_s, prompt_tokens, output_tokens)
+    def submit(
+        self, request_id: int, at_s: float, prompt_tokens: int, output_tokens: int, cached_tokens: int = 0
+    ) -> None:
+        """Queue a request, whose cached tokens aren't read; the replica must have advanced to `at_s`."""
+        ready_s = at_s + self._hardware.latency_s
+        job = _Job(request_id, ready_s, prompt_tokens, output_tokens, cached_tokens)
         self._queue.append(job)
         if self._steps and self._queue[0] is job and self.running < self._hardware.slots:
             self._cut_at(job.ready_s)
@@ -167,7 +191,9 @@ class Replica:
         """Admit what fits, and plan the block up to the next change of its batch."""
         hardware = self._hardware
         queue, prefill = self._queue, self._prefill
-        while queue and queue[0].ready_s <= anchor_s and self.running < hardware.slots:
+        if hardware.when_full == "preempt" and hardware.kv_tokens is not None:
+            self._make_room(hardware.kv_tokens, anchor_s)
+        while queue and queue[0].ready_s <= anchor_s and self._fits(queue[0]):
             prefill.append(queue.popleft())
         self._anchor_s, self._told = anchor_s, 0
         self._batch = len(self._decode)
@@ -179,14 +205,52 @@ class Replica:
             + hardware.prefill_s_per_token * self._chunk
         )
         self._growth_s = hardware.step_s_per_kv_token * self._batch / 2
+        changes_s = math.inf
+        if hardware.weather is not None:
+            slowness, changes_s = hardware.weather.at(anchor_s)
+            self._first_step_s *= slowness
+            self._growth_s *= slowness
         if prefill:
             self._steps = 1
         elif self._decode:
             self._steps = self._ends[0][0] - self._steps_done
-            if queue and self.running < hardware.slots:
+            if hardware.when_full == "preempt" and hardware.kv_tokens is not None:
+                self._steps = max(1, min(self._steps, (hardware.kv_tokens - self._kv_tokens) // self._batch))
+            if queue and self.running < hardware.slots and queue[0].ready_s > anchor_s:
                 self._cut_at(queue[0].ready_s)
+            if changes_s < math.inf:
+                self._cut_at(changes_s)
         else:
             self._steps = 0
+
+    def _fits(self, job: _Job) -> bool:
+        """Whether there are a slot and room in the cache; alone, a request always fits."""
+        hardware = self._hardware
+        if self.running >= hardware.slots:
+            return False
+        if hardware.kv_tokens is None or not self.running:
+            return True
+        if hardware.when_full == "preempt":
+            taken = self._kv_tokens + sum(other.prompt_tokens + other.made for other in self._prefill)
+            return taken + job.prompt_tokens + job.made + self.running < hardware.kv_tokens
+        taken = sum(
+            other.prompt_tokens + other.output_tokens
+            for others in (self._prefill, self._decode.values())
+            for other in others
+        )
+        return taken + job.prompt_tokens + job.output_tokens <= hardware.kv_tokens
+
+    def _make_room(self, kv_tokens: int, at_s: float) -> None:
+        """Preempt the last ones admitted until a step more of all the others fits."""
+        while len(self._decode) > 1 and self._kv_tokens + len(self._decode) > kv_tokens:
+            job = self._decode[next(reversed(self._decode))]
+            del self._decode[job.id]
+            job.made = 1 + self._steps_done - job.first_step
+            self._kv_tokens -= job.prompt_tokens + job.made
+            job.prompt_left = job.prompt_tokens + job.made
+            job.ready_s = at_s
+            self._ends = sorted(end for end in self._ends if end[1] != job.id)
+            self._queue.appendleft(job)
 
     def _tokens(self, to_s: float) -> Iterator[Event]:
         while self._told < self._steps and (end_s := self._end_of(self._told + 1)) <= to_s:
@@ -217,13 +281,16 @@ class Replica:
                 yield from self._first_token(job, end_s)
 
     def _first_token(self, job: _Job, at_s: float) -> Iterator[Event]:
-        yield Event(job.id, "first", at_s)
-        if job.output_tokens == 1:
+        if not job.made:
+            yield Event(job.id, "first", at_s)
+        elif self._per_token:
+            yield Event(job.id, "token", at_s)
+        if job.output_tokens == job.made + 1:
             yield Event(job.id, "finish", at_s)
             return
-        job.first_step = self._steps_done
+        job.first_step = self._steps_done - job.made
         self._decode[job.id] = job
-        self._kv_tokens += job.prompt_tokens + 1
+        self._kv_tokens += job.prompt_tokens + job.made + 1
         heappush(self._ends, (job.first_step + job.output_tokens - 1, job.id))
 
     def _drop_cancelled(self) -> None:

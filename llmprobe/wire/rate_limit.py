@@ -13,10 +13,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
-from msgspec import Struct
-
+from llmprobe.core.rate_limit import Allowance, RateLimit
 from llmprobe.core.units import parse_duration
 
 _EPOCH_S = 1e9
@@ -31,26 +29,6 @@ _WAIT = re.compile(
     r"\b(?:try again in|retry after|retry in|wait)\s+" + _DURATION + r'|"retryDelay":\s*"([\d.]+m?s)"',
     re.IGNORECASE,
 )
-
-
-class Allowance(Struct, frozen=True):
-    """One limit; None is what the answer doesn't tell."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset_s: float | None = None
-
-
-class RateLimit(Struct, frozen=True):
-    """Everything an answer tells about its rate limits."""
-
-    requests: Allowance = Allowance()
-    tokens: Allowance = Allowance()
-    requested_tokens: int | None = None
-    """What the refused request would have been charged, where a body says so."""
-    retry_after_s: float | None = None
-    source: Literal["headers", "body"] | None = None
-    """Where the limits come from."""
 
 
 def parse_rate_limit(headers: Mapping[str, str], body: bytes, now_s: float) -> RateLimit:

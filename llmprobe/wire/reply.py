@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from llmprobe.core.outcome import Outcome
-from llmprobe.wire.rate_limit import RateLimit
+from llmprobe.core.rate_limit import RateLimit
 
 
 class Tokenizer(Struct, frozen=True):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmprobe.wire.rate_limit import Allowance, RateLimit, parse_rate_limit
+from llmprobe.core.rate_limit import Allowance, RateLimit
+from llmprobe.wire.rate_limit import parse_rate_limit
 
 NOW_S = 1_795_489_383.0  # Tue, 24 Nov 2026 03:03:03 GMT
 OPENAI_BODY = (

@@ -1,0 +1,25 @@
+"""What an answer tells of the rate limits in force; `wire` reads it out of headers and bodies."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Allowance(Struct, frozen=True):
+    """One limit; None is what the answer doesn't tell."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+
+
+class RateLimit(Struct, frozen=True):
+    """Everything an answer tells about its rate limits."""
+
+    requests: Allowance = Allowance()
+    tokens: Allowance = Allowance()
+    requested_tokens: int | None = None
+    """What the refused request would have been charged, where a body says so."""
+    retry_after_s: float | None = None
+    source: Literal["headers", "body"] | None = None
+    """Where the limits come from."""
