@@ -4,7 +4,15 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from llmprobe.core.events import Event, FirstToken, Interval, LoadChanged, RequestFinished, RequestStarted
+from llmprobe.core.events import (
+    Event,
+    FirstToken,
+    Interval,
+    LoadChanged,
+    RequestFinished,
+    RequestStarted,
+    WorkerLost,
+)
 from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.rate_limit import RateLimit
@@ -20,6 +28,8 @@ class Ticks:
 
     def __init__(self) -> None:
         self._change = _NO_LOAD
+        self._loads: dict[int, float] = {}
+        """Targets by level: each worker tells of a level, one sooner than the other."""
         self._open: dict[int, OpenRequest] = {}
         self._ended: list[RequestRecord] = []
         self._rate_limits: dict[int, RateLimit] = {}
@@ -31,7 +41,7 @@ class Ticks:
         for event in events:
             match event:
                 case RequestStarted():
-                    load = self._change.target
+                    load = self._loads.get(event.level_id, self._change.target)
                     self._open[event.index] = OpenRequest(event.index, event.level_id, load, event.at_s)
                 case FirstToken():
                     if (request := self._open.get(event.index)) is not None:
@@ -47,8 +57,11 @@ class Ticks:
                     self._intervals[event.worker] = event
                     self._itl.merge(event.itl)
                 case LoadChanged():
-                    if event.level_id != self._change.level_id:
+                    if event.level_id not in self._loads:
+                        self._loads[event.level_id] = event.target
                         self._change = event
+                case WorkerLost():
+                    self._intervals.pop(event.worker, None)
                 case _:
                     pass
 
