@@ -48,11 +48,7 @@ class Ticks:
                         first_s = request.started_s + event.ttft_s
                         self._open[event.index] = replace(request, first_token_s=first_s)
                 case RequestFinished():
-                    record = event.record
-                    self._open.pop(record.index, None)
-                    self._ended.append(record)
-                    if event.rate_limit is not None:
-                        self._rate_limits[record.index] = event.rate_limit
+                    self._finish(event)
                 case Interval():
                     self._intervals[event.worker] = event
                     self._itl.merge(event.itl)
@@ -90,3 +86,10 @@ class Ticks:
             requests_left=requests_left,
             bound=bound,
         )
+
+    def _finish(self, event: RequestFinished) -> None:
+        index = event.record.index
+        self._open.pop(index, None)
+        self._ended.append(event.record)
+        if event.rate_limit is not None:
+            self._rate_limits[index] = event.rate_limit
