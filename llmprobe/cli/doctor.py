@@ -14,16 +14,15 @@ import msgspec
 from llmprobe.cli import exit_codes
 from llmprobe.cli.consent import agree
 from llmprobe.cli.doctor_text import render
-from llmprobe.cli.options import add_endpoint_options, endpoint_of, endpoint_with
+from llmprobe.cli.options import add_endpoint_options, endpoint_with
+from llmprobe.cli.target import TARGET_HELP, endpoint_of
 from llmprobe.core.errors import UsageError
 from llmprobe.core.units import parse_size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "target", nargs="?", help="an URL, or sim[:PRESET]; nothing looks at this machine alone"
-    )
+    parser.add_argument("target", nargs="?", help=f"{TARGET_HELP}; nothing looks at this machine alone")
     parser.add_argument("--json", action="store_true", help="JSON in place of text")
     parser.add_argument(
         "-u",
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--users: {error}") from None
     if users < 1:
         raise UsageError("--users must be at least 1")
-    endpoint = endpoint_with(endpoint_of(args.target), args) if args.target else None
+    endpoint = endpoint_with(endpoint_of(args.target, args.api_key_env), args) if args.target else None
 
     from llmprobe.session.doctor import examine
 

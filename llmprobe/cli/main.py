@@ -26,8 +26,9 @@ usage: llmprobe [TARGET] [options]
 
 Find how many concurrent users an LLM endpoint holds.
 
-With no command it opens the screen. TARGET is an URL (http://127.0.0.1:8000/v1), a scenario
-file, or sim[:PRESET]; nothing means the built-in simulated endpoint, already running.
+With no command it opens the screen. TARGET is an URL (http://127.0.0.1:8000/v1), a curl command
+in quotes, a name of your endpoints.toml, a scenario file, or sim[:PRESET]; nothing means the
+built-in simulated endpoint, already running.
 
 commands:
 {commands}

@@ -13,7 +13,6 @@ from llmprobe.core.errors import UsageError
 from llmprobe.core.load import UNTIL_STOPPED_S, Stage
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
-from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
 
 T = TypeVar("T")
@@ -65,20 +64,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--yes", action="store_true", help="don't ask before requests leave this machine")
 
 
-def endpoint_of(target: str) -> Endpoint:
-    """The endpoint that a target on the command line names."""
-    if is_sim(target):
-        return Endpoint(url=str(parse_sim(target)))
-    host_of(target)
-    return Endpoint(url=target)
-
-
 def endpoint_with(endpoint: Endpoint, args: argparse.Namespace) -> Endpoint:
     """The endpoint with what `add_endpoint_options` brought put over it."""
     headers = dict(endpoint.headers) | dict(_header(text) for text in args.header)
     body = endpoint.body | (_body(args.body) if args.body else {})
     endpoint = _put(endpoint, model=args.model, dialect=args.dialect, api_key_env=args.api_key_env,
-                    cacert=args.cacert, insecure=args.insecure or None)  # fmt: skip
+                    cacert=args.cacert, insecure=args.insecure or None, http2=args.http2 or None)  # fmt: skip
     return replace(endpoint, headers=headers, body=body)
 
 

@@ -11,10 +11,9 @@ from llmprobe.cli.options import (
     add_endpoint_options,
     add_load_options,
     add_run_options,
-    endpoint_of,
     overridden,
 )
-from llmprobe.core.errors import UsageError
+from llmprobe.cli.target import TARGET_HELP, scenario_of
 from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
@@ -22,7 +21,7 @@ from llmprobe.core.target import is_sim
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("target", nargs="?", default="sim", help="sim[:PRESET], an URL, or a scenario file")
+    parser.add_argument("target", nargs="?", default="sim", help=f"{TARGET_HELP}, or a scenario file")
     add_endpoint_options(parser)
     add_load_options(parser)
     add_run_options(parser)
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the screen until it is left."""
-    scenario, base = scenario_of(args.target)
+    scenario, base = scenario_of(args.target, args.api_key_env)
     timed = bool(scenario.load.stages)
     if args.plain or not _has_terminal():
         if not timed and args.rate is None:
@@ -49,20 +48,6 @@ def _has_terminal() -> bool:
 
 def _in_browser() -> bool:
     return "TEXTUAL_DRIVER" in os.environ
-
-
-def scenario_of(target: str) -> tuple[Scenario, Path]:
-    """The scenario a target names, and the folder its paths start from."""
-    if is_sim(target) or "://" in target:
-        return Scenario(endpoint=endpoint_of(target)), Path()
-    path = Path(target)
-    if path.is_dir():
-        raise UsageError(f"{target} is a folder; llmprobe report {target} shows what a run folder holds")
-    if not path.exists():
-        raise UsageError(f"{target!r} is no URL, simulated endpoint or file; try http://{target}, or sim")
-    from llmprobe.scenario.reader import load_scenario
-
-    return load_scenario(path), path.parent
 
 
 def _tell(scenario: Scenario, args: argparse.Namespace, *, base: Path) -> int:

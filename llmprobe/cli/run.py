@@ -10,10 +10,10 @@ from llmprobe.cli.options import (
     add_endpoint_options,
     add_load_options,
     add_run_options,
-    endpoint_of,
     overridden,
 )
 from llmprobe.cli.output import add_output_options
+from llmprobe.cli.target import TARGET_HELP, aimed, endpoint_of
 from llmprobe.core.errors import UsageError
 from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.opening import Options
@@ -22,7 +22,7 @@ from llmprobe.session.opening import Options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("scenario", type=Path, help="the scenario file")
-    parser.add_argument("target", nargs="?", help="run it on this target instead of its own")
+    parser.add_argument("target", nargs="?", help=f"run it on this instead of its own: {TARGET_HELP}")
     add_endpoint_options(parser)
     add_load_options(parser)
     add_run_options(parser)
@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the scenario to its end; the exit code is the verdict's, or 128 + the signal that ended it."""
     scenario = load_scenario(args.scenario)
     if args.target:
-        other = endpoint_of(args.target)
-        scenario = replace(scenario, endpoint=replace(scenario.endpoint, url=other.url, api_key_env=None))
+        other = endpoint_of(args.target, args.api_key_env)
+        scenario = replace(scenario, endpoint=aimed(scenario.endpoint, other))
     scenario = overridden(scenario, args)
     if not scenario.load.stages:
         raise UsageError(f"{args.scenario} has no stages to run; add some to [load], or say --users")

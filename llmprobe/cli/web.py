@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from llmprobe.cli import exit_codes, probe
 from llmprobe.cli.options import overridden
+from llmprobe.cli.target import scenario_of
 from llmprobe.core.errors import UsageError
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plain:
         raise UsageError("--plain is a run without a screen; a browser shows the screen")
     # What is wrong with the target is said here, not in every tab.
-    overridden(probe.scenario_of(args.target)[0], args)
+    overridden(scenario_of(args.target, args.api_key_env)[0], args)
 
     from llmprobe.tui.browser.server import serve
 

@@ -1,5 +1,6 @@
 """The tables of a scenario file and their keys, in the order they are written, for reader and writer."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ _SPAN = Value(values.span, format_duration)
 _COUNT = Value(values.count)
 _PRICE = Value(values.dollars)
 FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""What may name an endpoint in a file of them."""
 RESERVED = ("endpoints", "steps", "retry")
 """Tables that a later format will have."""
 
@@ -63,7 +66,7 @@ _TIMEOUTS = Table(
         "total": Key("total_s", _SPAN),
     },
 )
-_ENDPOINT = Table(
+ENDPOINT = Table(
     scenario.Endpoint,
     {
         "url": Key("url", Value(values.address)),
@@ -131,7 +134,7 @@ SCENARIO = Table(
         "name": Key("name", _TEXT, always=True),
         "seed": Key("seed", Value(values.whole), always=True),
         "slo": Key("slo", Value(values.slos, lambda slos: [str(slo) for slo in slos]), always=True),
-        "endpoint": Key("endpoint", _ENDPOINT),
+        "endpoint": Key("endpoint", ENDPOINT),
         "prompts": Key("prompts", _PROMPTS, always=True),
         "load": Key("load", _LOAD, always=True),
         "autopilot": Key(

@@ -11,11 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmprobe.core.errors import ScenarioError, UsageError
-from llmprobe.core.scenario import Scenario
+from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.scrub import clean, is_secret_field, scrub
 from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.scenario import locate, values
-from llmprobe.scenario.layout import FORMAT, RESERVED, SCENARIO, Rows, Table
+from llmprobe.scenario.layout import ENDPOINT, FORMAT, NAME, RESERVED, SCENARIO, Rows, Table
 from llmprobe.scenario.secrets import REMEDY
 from llmprobe.wire.dialects import DIALECTS
 
@@ -77,12 +77,27 @@ class Document:
         read = self._table(raw, SCENARIO, ())
         if read is None:
             raise self._all()
-        scenario = self._expanded(read, os.environ if environ is None else environ)
-        for path, reason in _senseless(scenario):
+        endpoint = self._expanded(read.endpoint, ("endpoint",), os.environ if environ is None else environ)
+        for path, reason in _senseless(read):
             self._wrong(path, reason)
         if self._errors:
             raise self._all()
+        scenario: Scenario = replace(read, endpoint=endpoint)
         return scenario
+
+    def endpoints(self, environ: Mapping[str, str] | None = None) -> dict[str, Endpoint]:
+        """The file as named endpoints, a table each; raises one `ScenarioError` as `scenario` does."""
+        self._errors = []
+        environ = os.environ if environ is None else environ
+        found: dict[str, Endpoint] = {}
+        for name, raw in self._raw.items():
+            if not NAME.fullmatch(name) or is_sim(name):
+                self._wrong((name,), "can't name an endpoint; take letters, digits, - and _")
+            elif (endpoint := self._table(raw, ENDPOINT, (name,))) is not None:
+                found[name] = self._expanded(endpoint, (name,), environ)
+        if self._errors:
+            raise self._all()
+        return found
 
     def error(self, path: locate.Path, reason: str) -> ScenarioError:
         """What is wrong with a key of this file."""
@@ -139,28 +154,28 @@ class Document:
                     self._wrong(path, str(error))
         return None
 
-    def _expanded(self, scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
-        """With the environment in the endpoint's address."""
-        template = scenario.endpoint.url
+    def _expanded(self, endpoint: Endpoint, path: locate.Path, environ: Mapping[str, str]) -> Endpoint:
+        """With the environment in its address; notes a dialect and an address that are none."""
+        if endpoint.dialect not in {None, *DIALECTS}:
+            known = ", ".join(sorted(DIALECTS))
+            self._wrong((*path, "dialect"), f"{endpoint.dialect!r} is not a dialect; there is {known}")
+        template = endpoint.url
         for name, default in set(_VARIABLE.findall(template)):
             if not default and not environ.get(name):
                 reason = f"${name} is not set; set it, or write ${{{name}:-http://127.0.0.1:8000/v1}}"
-                self._wrong(("endpoint", "url"), reason)
-                return scenario
+                self._wrong((*path, "url"), reason)
+                return endpoint
         url = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[2], template)
         try:
             parse_sim(url) if is_sim(url) else host_of(url)
         except UsageError as error:
-            self._wrong(("endpoint", "url"), error.message)
-        return replace(scenario, endpoint=replace(scenario.endpoint, url=url))
+            self._wrong((*path, "url"), error.message)
+        return replace(endpoint, url=url)
 
 
 def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
     """What reads well and makes no sense."""
     load = scenario.load
-    if scenario.endpoint.dialect not in {None, *DIALECTS}:
-        known = ", ".join(sorted(DIALECTS))
-        yield ("endpoint", "dialect"), f"{scenario.endpoint.dialect!r} is not a dialect; there is {known}"
     if load.kind == "users":
         for position, stage in enumerate(load.stages):
             if stage.to != int(stage.to):
@@ -172,10 +187,10 @@ def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
 def _unknown(name: str, path: locate.Path, table: Table) -> str:
     """Why a key isn't taken, and which one was perhaps meant."""
     if is_secret_field(name):
-        return f"is no key of a scenario; {REMEDY}"
+        return f"is not taken; {REMEDY}"
     if near := difflib.get_close_matches(name, table.keys, n=1):
         return f"is unknown; did you mean {near[0]}?"
-    for home, key in SCENARIO.keys.items():
+    for home, key in SCENARIO.keys.items() if not path or path[0] in SCENARIO.keys else ():
         if isinstance(key.holds, Table) and name in key.holds.keys:
             return f"is unknown here; it belongs in [{home}]"
     if name in SCENARIO.keys:
