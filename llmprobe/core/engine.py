@@ -36,7 +36,10 @@ class Plan(Struct, frozen=True):
 
 
 class Lease(Struct, frozen=True):
-    """Permission to start requests: draws `first` up to, not including, `last`."""
+    """Permission to start requests: draws `first` up to, not including, `last`.
+
+    An empty one answers that there is nothing to start for now; another follows once there is.
+    """
 
     first: int
     last: int

@@ -85,6 +85,10 @@ class Interval(Struct, frozen=True, tag="interval"):
     """The worst delay of the worker's own event loop."""
     stamp_error: Histogram = field(default_factory=Histogram)
     """Stamp minus the server's own time of the write, where it tells and both share a clock."""
+    starts: Histogram = field(default_factory=Histogram)
+    """How long requests that could start (their user free, their arrival due) waited until they were sent."""
+    idle_share: float = 0.0
+    """Of the active users: could send, and do not. None is idle because the caps leave nothing to start."""
 
 
 class Row(Struct, frozen=True):

@@ -27,8 +27,7 @@ class Histogram(Struct):
         """Of all these samples."""
         if not seconds:
             return cls()
-        log = math.log
-        numbers = Counter([1 + int(log(s / _FLOOR_S) / _GROWTH) if s > _FLOOR_S else 0 for s in seconds])
+        numbers = Counter(map(_bucket, seconds))
         return cls(dict(numbers), len(seconds), math.fsum(seconds), min(seconds), max(seconds))
 
     def merge(self, other: "Histogram") -> None:
@@ -46,6 +45,13 @@ class Histogram(Struct):
         """Exact mean, or None without samples."""
         return self.total_s / self.count if self.count else None
 
+    def share_above(self, seconds: float) -> float:
+        """The share of samples longer than that, to the width of a bucket; 0 without samples."""
+        if not self.count or seconds >= self.max_s:
+            return 0.0
+        at = _bucket(seconds)
+        return sum(times for bucket, times in self.buckets.items() if bucket > at) / self.count
+
     def quantile(self, q: float) -> float | None:
         """The smallest duration that a share `q` of the samples does not exceed, to 0.5 %."""
         if not self.count:
@@ -58,6 +64,10 @@ class Histogram(Struct):
                 middle = _FLOOR_S * math.exp((bucket - 0.5) * _GROWTH) if bucket else _FLOOR_S
                 return min(max(middle, self.min_s), self.max_s)
         return self.max_s
+
+
+def _bucket(seconds: float) -> int:
+    return 1 + int(math.log(seconds / _FLOOR_S) / _GROWTH) if seconds > _FLOOR_S else 0
 
 
 def merged(parts: Iterable[Histogram]) -> Histogram:

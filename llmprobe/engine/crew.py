@@ -45,6 +45,11 @@ class Crew:
         return sum(user.in_flight for user in self.users.values())
 
     @property
+    def idle(self) -> int:
+        """Users that may send, and have nothing under way."""
+        return sum(user.state == "starved" and not user.retiring for user in self.users.values())
+
+    @property
     def backing_off(self) -> int:
         """Users that wait after a failure."""
         return sum(user.state == "backing_off" for user in self.users.values())

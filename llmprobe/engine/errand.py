@@ -74,6 +74,10 @@ class Errands:
         """Prepare draw `index` for a user."""
         return Errand(self, user, self._sampler.draw(index), due_s, self.level)
 
+    def waited(self, since_s: float) -> None:
+        """A request is sent now that could have been since then."""
+        self.outbox.starts_s.append(self.clock.now_s() - since_s)
+
     def flight(self, draw: Draw, listener: Listener | None) -> Flight:
         """The request of a draw, not yet sent."""
         plan = self.plan

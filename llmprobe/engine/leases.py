@@ -15,6 +15,9 @@ class LeaseBook:
         self._ranges: deque[tuple[int, int]] = deque()
         self._waiting: deque[asyncio.Future[int]] = deque()
         self._asked = False
+        self.dry = False
+        """Whether there is nothing to be had: the caps leave nothing to start."""
+        self.dry_spells = 0
         self.low = 1
         """Indices worth having in stock: about one for each user."""
 
@@ -29,7 +32,11 @@ class LeaseBook:
         return len(self._waiting)
 
     def grant(self, lease: Lease) -> None:
-        """Add a lease and serve those who wait."""
+        """Add a lease and serve those who wait. An empty one says that there is nothing for now."""
+        self.dry = lease.first == lease.last
+        if self.dry:
+            self.dry_spells += 1
+            return
         self._asked = False
         self._add(lease.first, lease.last)
         self.want()

@@ -230,15 +230,23 @@ class LocalEngine:
                 due = time.monotonic()
 
     def _tell_interval(self, lag_s: float) -> None:
-        text_chunks, itl, stamp_error = self._outbox.take_counters()
+        text_chunks, itl, stamp_error, starts = self._outbox.take_counters()
         crew = self._crew
         self._outbox.put(
             Interval(
                 self.worker, self._clock.now_s(), text_chunks, itl, crew.active, crew.draining,
                 crew.in_flight, crew.backing_off, self._cpu.share(), max(0.0, lag_s), stamp_error,
+                starts, self._idle_share(),
             )
         )  # fmt: skip
         self._tell_rows()
+
+    def _idle_share(self) -> float:
+        """Of a closed load; users of an open one wait for arrivals, which come late instead."""
+        active = self._crew.active
+        if self._turns.open_load or self._leases.dry or not active:
+            return 0.0
+        return self._crew.idle / active
 
     def _tell_rows(self) -> None:
         watch, users = self._watch, self._crew.users

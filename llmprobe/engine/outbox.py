@@ -22,18 +22,23 @@ class Outbox:
         self.gaps_s: list[float] = []
         """Between tokens."""
         self.stamp_errors_s: list[float] = []
+        self.starts_s: list[float] = []
+        """From when a request could start until it was sent."""
 
     def put(self, event: Event) -> None:
         """Tell with the next batch."""
         self._events.append(event)
         self._some.set()
 
-    def take_counters(self) -> tuple[int, Histogram, Histogram]:
-        """Text chunks, token gaps and stamp errors since the last call."""
-        taken = self.text_chunks, Histogram.of(self.gaps_s), Histogram.of(self.stamp_errors_s)
+    def take_counters(self) -> tuple[int, Histogram, Histogram, Histogram]:
+        """Text chunks, token gaps, stamp errors and waits before starts since the last call."""
+        taken = (
+            self.text_chunks, Histogram.of(self.gaps_s), Histogram.of(self.stamp_errors_s),
+            Histogram.of(self.starts_s),
+        )  # fmt: skip
         self.text_chunks = 0
-        self.gaps_s.clear()
-        self.stamp_errors_s.clear()
+        for samples in (self.gaps_s, self.stamp_errors_s, self.starts_s):
+            samples.clear()
         return taken
 
     def close(self) -> None:

@@ -83,15 +83,19 @@ class VirtualUser:
     async def _next_work(self) -> tuple[int, float | None] | None:
         """An index to send and when it was due; None when it was retired meanwhile."""
         self._resting = "starved"
+        free_s, dry_spells = self._errands.clock.now_s(), self._leases.dry_spells
         with anyio.CancelScope() as self._rest:
             due_s = await self._turns.next()
             try:
                 await self._gate.enter()
-                return await self._leases.take(), due_s
+                index = await self._leases.take()
             except anyio.get_cancelled_exc_class():
                 if due_s is not None:
                     self._turns.put_back(due_s)
                 raise
+            if dry_spells == self._leases.dry_spells:
+                self._errands.waited(free_s if due_s is None else due_s)
+            return index, due_s
         return None
 
     async def _send(self, index: int, due_s: float | None, connection: httpx.AsyncBaseTransport) -> None:

@@ -22,6 +22,7 @@ from llmprobe.core.outcome import TIMEOUTS, Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import Slo
 from llmprobe.metrics.levels import TPOT_TOKENS, Levels
+from llmprobe.metrics.moments import Moments
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.recent import Recent
 from llmprobe.metrics.seconds import Seconds
@@ -42,8 +43,9 @@ class _Open:
 class Aggregator:
     """`fold` what happened, ask for a `snapshot` a few times a second."""
 
-    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users") -> None:
-        self._levels = Levels(slos, kind)
+    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users", speed: float = 1.0) -> None:
+        self._levels = Levels(slos, kind, speed)
+        self._moments = Moments()
         self._ttft = Recent[float]()
         self._tpot = Recent[float]()
         self._answers = Recent[Outcome]()
@@ -68,6 +70,7 @@ class Aggregator:
     def fold(self, events: Iterable[Event]) -> None:
         """Take in a batch, in order."""
         for event in events:
+            self._watch_probe(event)
             match event:
                 case FirstToken():
                     self._first_token(event)
@@ -140,12 +143,17 @@ class Aggregator:
             log=tuple(self._log),
             probe_cpu_share=max((interval.cpu_share for interval in newest), default=0.0),
             probe_lag_s=max((interval.lag_s for interval in newest), default=0.0),
+            probe_bound=self._levels.bound,
         )
 
     @property
     def tokens_per_chunk(self) -> float:
         """What a text chunk is worth in tokens, by the usage seen so far; 1 until there is some."""
         return self._counted_tokens / self._counted_chunks if self._counted_chunks else 1.0
+
+    def _watch_probe(self, event: Event) -> None:
+        if (moment := self._moments.fold(event)) is not None:
+            self._levels.observe(moment)
 
     def _first_token(self, event: FirstToken) -> None:
         self._ttft.add(event.at_s, event.ttft_s)

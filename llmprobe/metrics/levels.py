@@ -9,13 +9,14 @@ than 15 s (30 s after a fall). The same fold serves the live curve and, afterwar
 import math
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from llmprobe.core.events import LoadChanged
+from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.load import WARMUP_LEVEL, LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import LATENCIES, Slo
+from llmprobe.metrics.health import Health
+from llmprobe.metrics.moments import Moment
 from llmprobe.metrics.ordered import Ordered
 from llmprobe.metrics.snapshot import LevelFigures
 
@@ -50,7 +51,8 @@ def breaks(record: RequestRecord, slos: tuple[Slo, ...]) -> bool | None:
 class _Place:
     """All visits to one load together."""
 
-    def __init__(self) -> None:
+    def __init__(self, health: Health) -> None:
+        self.health = health
         self.visits: list[_Visit] = []
         self.n = 0
         self.failed = 0
@@ -73,6 +75,7 @@ class _Place:
         if record.outcome in _OURS:
             return
         self.n += 1
+        self.health.finish(record)
         if record.outcome.failed:
             self.failed += 1
             return
@@ -121,20 +124,14 @@ class _Visit:
         return self.target if self._kind == "users" else self.target * self._took_s / self._ended
 
 
-class Span(Struct, frozen=True):
-    """A stretch of settled time at a load, in seconds since the run's start."""
-
-    target: float
-    start_s: float
-    end_s: float
-
-
 class Levels:
     """Folds changes of load and finished requests, in order of their end."""
 
-    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users") -> None:
+    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users", speed: float = 1.0) -> None:
+        """`slos` are scaled to an endpoint whose clock runs `speed` times faster than real."""
         self._slos = slos
         self._kind = kind
+        self._speed = speed
         self._visits: dict[int, _Visit] = {}
         self._places: dict[float, _Place] = {}
         self._current: _Visit | None = None
@@ -148,7 +145,9 @@ class Levels:
         self.close(event.at_s)
         place = None
         if event.level_id != WARMUP_LEVEL and event.target > 0:
-            place = self._places.setdefault(event.target, _Place())
+            place = self._places.get(event.target)
+            if place is None:
+                place = self._places[event.target] = _Place(Health(self._slos, self._speed))
         visit = _Visit(event, self._kind, fell=fell, place=place)
         if place is not None:
             place.visits.append(visit)
@@ -167,6 +166,20 @@ class Levels:
             return False
         visit.place.count(record, self._slos)
         return True
+
+    def observe(self, moment: Moment) -> None:
+        """A second of the probe's is over; it counts where all that ended in it has been folded."""
+        visit, middle_s = self._current, moment.at_s - 0.5
+        if visit is None or visit.place is None or middle_s < visit.settled_s:
+            return
+        if visit.end_s is None or middle_s <= visit.end_s:
+            visit.place.health.observe(moment)
+
+    @property
+    def bound(self) -> str | None:
+        """Why the probe is the bottleneck at the present load, if it is."""
+        place = self._current.place if self._current is not None else None
+        return None if place is None else place.health.why()
 
     def close(self, at_s: float) -> None:
         """The present level is over."""
@@ -189,11 +202,10 @@ class Levels:
         """By load, lowest first."""
         return tuple(self._figures(target, now_s) for target in sorted(self._places))
 
-    def spans(self, now_s: float) -> tuple[Span, ...]:
-        """The settled time of all visits, in order."""
-        visits = (visit for visit in self._visits.values() if visit.place is not None)
-        spans = (Span(v.target, v.settled_s, now_s if v.end_s is None else v.end_s) for v in visits)
-        return tuple(span for span in spans if span.end_s > span.start_s)
+    @property
+    def itl(self) -> Histogram:
+        """Gaps between tokens in the settled time of all visits."""
+        return merged(place.health.itl for place in self._places.values())
 
     def _figures(self, target: float, now_s: float) -> LevelFigures:
         place = self._places[target]
@@ -212,4 +224,6 @@ class Levels:
             goodput=place.good / judged if judged else None,
             visits=len(place.visits),
             current=self._current is not None and self._current.place is place,
+            probe_bound=place.health.why(),
+            probe_cpu_share=place.health.cpu_share,
         )

@@ -57,6 +57,10 @@ class LevelFigures(Struct, frozen=True):
     visits: int = 1
     current: bool = False
     """Whether the run is at this level now."""
+    probe_bound: str | None = None
+    """Why the probe was the bottleneck here, and what to do; no verdict stands on such a level."""
+    probe_cpu_share: float | None = None
+    """Of a core, by the busiest worker; None where the level did not last."""
 
 
 class Finished(Struct, frozen=True):
@@ -129,3 +133,5 @@ class Snapshot(Struct, frozen=True):
     probe_cpu_share: float = 0.0
     """The busiest worker's share of a core."""
     probe_lag_s: float = 0.0
+    probe_bound: str | None = None
+    """Why the probe is the bottleneck at the present load, if it is."""

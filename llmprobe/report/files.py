@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from llmprobe.core.errors import LocalError, UsageError
-from llmprobe.core.histogram import Histogram
 from llmprobe.core.record import RequestRecord
+from llmprobe.metrics.moments import Moment
 
 RECORDS, EVENTS, SERIES = "records.jsonl", "events.jsonl", "series.jsonl"
 SCENARIO, RESULT = "scenario.toml", "result.json"
@@ -68,25 +68,6 @@ class Ended(Struct, frozen=True, tag_field="kind", tag="ended"):
 
 
 Line = Began | Changed | Marked | Noted | Ended
-
-
-class Moment(Struct, frozen=True):
-    """One second, all workers together."""
-
-    at_s: float
-    text_chunks: int
-    itl: Histogram
-    target: float
-    active: int
-    draining: int
-    in_flight: int
-    backing_off: int
-    cpu_share: float
-    """Of a core, by the busiest worker."""
-    lag_s: float
-    """The worst delay of a worker's own loop."""
-    stamp_error: Histogram = field(default_factory=Histogram)
-    """Against the times that a server on this machine tells."""
 
 
 class RunFiles(Struct, frozen=True):

@@ -89,11 +89,12 @@ def verdict(
     if completed == 0 and ended_reason != "endpoint":
         findings.append(_nothing_came(failures))
     if bound is not None:
+        slos = [SloResult(slo.slo, slo.value, slo.n, None, slo.needed) for slo in slos]
         findings.append(Finding(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
     findings.extend(
         Finding(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
         for slo in slos
-        if not slo.passed
+        if slo.passed is False or (slo.passed is None and slo.value is None)
     )
     findings.sort(key=lambda finding: _PRECEDENCE.index(finding.code))
     code = findings[0].code if findings else PASSED

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from msgspec import Struct
@@ -16,10 +16,11 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
 from llmprobe.core.target import speed_of
-from llmprobe.metrics.levels import Levels, Span
+from llmprobe.metrics.levels import Levels
+from llmprobe.metrics.moments import Moment
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.snapshot import LevelFigures, Percentiles
-from llmprobe.report.files import FORMAT, Changed, Moment, RunFiles
+from llmprobe.report.files import FORMAT, Changed, RunFiles
 from llmprobe.report.judge import judge_baseline, judge_slo, latencies, verdict
 from llmprobe.report.result import (
     Cost,
@@ -32,9 +33,6 @@ from llmprobe.report.result import (
     Workload,
 )
 
-_BOUND_CPU_SHARE = 0.85
-_BOUND_SECONDS = 3
-"""Seconds at a level below which its CPU share is noise."""
 _CUT_SHORT = frozenset({"interrupted", "fault"})
 """Reasons of an end (`session.stop.Reason`) that was none: there would have been more to measure."""
 
@@ -44,8 +42,7 @@ class _Settled(Struct, frozen=True):
 
     levels: tuple[LevelFigures, ...]
     records: tuple[RequestRecord, ...]
-    moments: tuple[tuple[float, Moment], ...]
-    """With the load of their level."""
+    itl: Histogram
 
 
 def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[RequestRecord] = ()) -> Result:
@@ -54,10 +51,9 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     speed = speed_of(scenario.endpoint.url)
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     settled = _settled(run, records, slos, scenario)
-    itl = merged(moment.itl for _, moment in settled.moments)
-    latency = _latency(settled.records, itl)
+    latency = _latency(settled.records, settled.itl)
     began, ended = run.began, run.ended
-    probe = _probe(run, records, settled.moments)
+    probe = _probe(run, records, settled.levels)
     totals = _totals(records)
     return Result(
         format=FORMAT,
@@ -73,7 +69,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         model=began.model if began is not None else None,
         insecure=began.insecure if began is not None else scenario.endpoint.insecure,
         verdict=verdict(
-            [judge_slo(slo, slos, settled.records, itl) for slo in slos],
+            [judge_slo(slo, slos, settled.records, settled.itl) for slo in slos],
             ended_reason=ended.reason if ended is not None else None,
             ended_message=ended.message if ended is not None else None,
             completed=totals.completed,
@@ -104,34 +100,32 @@ def _each_once(records: Sequence[RequestRecord]) -> Iterable[RequestRecord]:
 def _settled(
     run: RunFiles, records: Sequence[RequestRecord], slos: tuple[Slo, ...], scenario: Scenario
 ) -> _Settled:
-    fold = Levels(slos, scenario.load.kind)
-    changes = deque(run.changes)
+    fold = Levels(slos, scenario.load.kind, speed_of(scenario.endpoint.url))
+    changes, series = deque(run.changes), deque(run.series)
     counting: list[RequestRecord] = []
     for record in records:
         while changes and changes[0].at_s <= record.ended_s:
+            _seconds_until(fold, series, changes[0].at_s)
             _change(fold, changes.popleft())
+        _seconds_until(fold, series, record.ended_s)
         if fold.finish(record):
             counting.append(record)
     for change in changes:
+        _seconds_until(fold, series, change.at_s)
         _change(fold, change)
     end_s = max((m.at_s for m in run.series if m.target), default=_last_s(run, records))
+    _seconds_until(fold, series, end_s)
     fold.close(end_s)
-    return _Settled(fold.figures(end_s), tuple(counting), tuple(_within(fold.spans(end_s), run.series)))
+    return _Settled(fold.figures(end_s), tuple(counting), fold.itl)
+
+
+def _seconds_until(fold: Levels, series: deque[Moment], at_s: float) -> None:
+    while series and series[0].at_s <= at_s:
+        fold.observe(series.popleft())
 
 
 def _change(fold: Levels, change: Changed) -> None:
     fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
-
-
-def _within(spans: Sequence[Span], series: Sequence[Moment]) -> Iterator[tuple[float, Moment]]:
-    """The seconds whose middle lies in one of the spans, with its load."""
-    left = deque(spans)
-    for moment in series:
-        middle_s = moment.at_s - 0.5
-        while left and left[0].end_s < middle_s:
-            left.popleft()
-        if left and left[0].start_s <= middle_s:
-            yield left[0].target, moment
 
 
 def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
@@ -206,6 +200,7 @@ def _level(figures: LevelFigures) -> LevelResult:
         users=figures.users, rate=figures.rate, n=figures.n, seconds=figures.seconds, ttft_s=figures.ttft,
         tpot_s=figures.tpot, output_tokens_per_s=figures.output_tokens_per_s, error_rate=figures.error_rate,
         goodput=figures.goodput, visits=figures.visits, settling=figures.settling,
+        probe_bound=figures.probe_bound,
     )  # fmt: skip
 
 
@@ -222,38 +217,30 @@ def _cost(totals: Totals, series: Sequence[Moment], scenario: Scenario) -> Cost 
     )
 
 
-def _probe(run: RunFiles, records: Sequence[RequestRecord], settled: Sequence[tuple[float, Moment]]) -> Probe:
+def _probe(run: RunFiles, records: Sequence[RequestRecord], levels: Sequence[LevelFigures]) -> Probe:
     busy = [moment for moment in run.series if moment.in_flight]
     lags = percentiles([moment.lag_s for moment in busy])
     stamps: Counter[str] = Counter()
     for record in records:
         stamps.update(record.stamps)
-    workers = run.began.workers if run.began is not None else 1
-    share, load = _busiest(settled)
-    bound = share is not None and share > _BOUND_CPU_SHARE
-    if share is None and busy:
-        share = fmean(moment.cpu_share for moment in busy)
+    shares = [level.probe_cpu_share for level in levels if level.probe_cpu_share is not None]
+    if not shares and busy:
+        shares = [fmean(moment.cpu_share for moment in busy)]
+    why = next((_at(level) + level.probe_bound for level in levels if level.probe_bound is not None), None)
     return Probe(
-        bound=bound,
-        why=f"at a load of {load:g} a worker used {share:.0%} of a core; try --workers {workers + 1}"
-        if bound
-        else None,
+        bound=why is not None,
+        why=why,
         loop_lag_p99_s=lags.p99,
         loop_lag_max_s=lags.max,
-        cpu_share=share,
-        workers=workers,
+        cpu_share=max(shares, default=None),
+        workers=run.began.workers if run.began is not None else 1,
         stamps={kind: stamps[kind] for kind in ("kernel", "loop", "coalesced")},
         stamp_error_s=_of_histogram(merged(moment.stamp_error for moment in run.series)),
     )
 
 
-def _busiest(settled: Sequence[tuple[float, Moment]]) -> tuple[float | None, float]:
-    """The highest mean share of a core at a level, and that level's load; None where all were too short."""
-    shares: dict[float, list[float]] = {}
-    for load, moment in settled:
-        shares.setdefault(load, []).append(moment.cpu_share)
-    means = [(fmean(of), load) for load, of in shares.items() if len(of) >= _BOUND_SECONDS]
-    return max(means, default=(None, 0.0))
+def _at(level: LevelFigures) -> str:
+    return f"at {level.users} users " if level.rate is None else f"at {level.rate:g} requests/s "
 
 
 def _known_usd(records: Sequence[RequestRecord]) -> float | None:

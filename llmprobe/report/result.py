@@ -83,6 +83,8 @@ class LevelResult(Struct, frozen=True):
     goodput: float | None
     visits: int
     settling: int
+    probe_bound: str | None
+    """Why the probe, not the endpoint, was the bottleneck here; None where it was not."""
 
 
 class Cost(Struct, frozen=True):

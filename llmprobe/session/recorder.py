@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Interval, LoadChanged, RequestFinished
-from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
+from llmprobe.metrics.moments import Moment, Moments
 from llmprobe.report.files import (
     EVENTS,
     RECORDS,
@@ -23,7 +23,6 @@ from llmprobe.report.files import (
     Ended,
     Line,
     Marked,
-    Moment,
     Noted,
     encode_line,
     read_run,
@@ -55,12 +54,7 @@ class Recorder:
         self._began = began
         self._planned = len(scenario.load.stages) if timed else 0
         self._history = History()
-        self._intervals: dict[int, Interval] = {}
-        self._chunks = 0
-        self._itl: list[Histogram] = []
-        self._stamp_errors: list[Histogram] = []
-        self._target = 0.0
-        self._second = 0
+        self._moments = Moments()
 
     def begin(self) -> None:
         """The run starts: say what it is."""
@@ -70,28 +64,19 @@ class Recorder:
     def record(self, batch: list[Event]) -> None:
         """Write down what a batch of events tells."""
         for event in batch:
+            moment = self._moments.fold(event)
             match event:
-                case LoadChanged():
-                    if self._history.change(event):
-                        self._target = event.target
-                        change = Changed(event.at_s, event.level_id, event.target, event.over_s, event.by)
-                        self._append(EVENTS, change)
-                case Interval():
-                    self._intervals[event.worker] = event
-                    self._chunks += event.text_chunks
-                    self._itl.append(event.itl)
-                    self._stamp_errors.append(event.stamp_error)
-                    if all(i.active + i.draining == 0 for i in self._intervals.values()):
-                        self._history.quiet(event.at_s)
-                    self._close_second(event.at_s)
+                case LoadChanged() if self._history.change(event):
+                    change = Changed(event.at_s, event.level_id, event.target, event.over_s, event.by)
+                    self._append(EVENTS, change)
+                case Interval() if self._moments.quiet:
+                    self._history.quiet(event.at_s)
                 case RequestFinished() if event.unwritten:
                     self._keep(event.record)
                 case _:
                     pass
-
-    def forget_worker(self, worker: int) -> None:
-        """A worker died: its last figures are no longer those of the present."""
-        self._intervals.pop(worker, None)
+            if moment is not None:
+                self._append(SERIES, moment)
 
     def mark(self, at_s: float, text: str) -> None:
         """A person's note."""
@@ -130,7 +115,7 @@ class Recorder:
         """
         trouble: LocalError | None = None
         try:
-            self._close_second(float(self._second + 1))
+            self._append(SERIES, self._moments.close(at_s))
             self._append(EVENTS, Ended(at_s, ending.reason.value, ending.message))
             self._write_text(SCENARIO, dump_scenario(self.repeating(at_s)))
         except LocalError as error:
@@ -163,28 +148,6 @@ class Recorder:
             self._append(RECORDS, record)
         except LocalError:
             self.unwritten.append(record)
-
-    def _close_second(self, at_s: float) -> None:
-        """Write the line of a second once it is over."""
-        if int(at_s) <= self._second:
-            return
-        newest = self._intervals.values()
-        self._second = int(at_s)
-        moment = Moment(
-            at_s=float(self._second),
-            text_chunks=self._chunks,
-            itl=merged(self._itl),
-            target=self._target,
-            active=sum(interval.active for interval in newest),
-            draining=sum(interval.draining for interval in newest),
-            in_flight=sum(interval.in_flight for interval in newest),
-            backing_off=sum(interval.backing_off for interval in newest),
-            cpu_share=max((interval.cpu_share for interval in newest), default=0.0),
-            lag_s=max((interval.lag_s for interval in newest), default=0.0),
-            stamp_error=merged(self._stamp_errors),
-        )
-        self._chunks, self._itl, self._stamp_errors = 0, [], []
-        self._append(SERIES, moment)
 
     def _append(self, name: str, line: Line | Moment | RequestRecord) -> None:
         path = self.folder / name

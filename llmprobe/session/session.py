@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from llmprobe.core.engine import Engine, TestReply, Watch
+from llmprobe.core.engine import Engine, Lease, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
 from llmprobe.core.load import FIRST_USERS
@@ -70,7 +70,7 @@ class Session:
         self._resources = resources
         speed = speed_of(scenario.endpoint.url)
         slos = tuple(slo.scaled(speed) for slo in scenario.slo)
-        self._aggregator = Aggregator(slos, scenario.load.kind)
+        self._aggregator = Aggregator(slos, scenario.load.kind, speed)
         self._state = State.IDLE
         self._wanted = first_target(scenario)
         self._target = 0.0
@@ -79,6 +79,8 @@ class Session:
         self._plan_ended = False
         self._note = note
         self._waiting_leases: dict[int, int] = {}
+        self._dry: set[int] = set()
+        """Of those that wait: were told that there is nothing."""
         self._down = 0
         self._started_at: float | None = None
         self._heard_at = time.monotonic()
@@ -235,7 +237,6 @@ class Session:
             case WorkerLost():
                 self._ledger.lose(event.worker)
                 self._waiting_leases.pop(event.worker, None)
-                self.recorder.forget_worker(event.worker)
                 self._note = event.message + ("; the others run its users now" if event.taken_over else "")
                 self.recorder.note(self.elapsed_s, self._note)
             case Fault():
@@ -247,9 +248,17 @@ class Session:
         for worker, want in list(self._waiting_leases.items()):
             lease = self._ledger.lease(worker, want, workers=self._workers)
             if lease is None:
+                await self._say_dry()
                 return
             del self._waiting_leases[worker]
+            self._dry.discard(worker)
             await self.engine.grant(worker, lease)
+
+    async def _say_dry(self) -> None:
+        """Tell those who wait, once, that the caps leave nothing: their users are not idle by our fault."""
+        for worker in self._waiting_leases.keys() - self._dry:
+            self._dry.add(worker)
+            await self.engine.grant(worker, Lease(0, 0))
 
     def _watch_endpoint(self, event: RequestFinished) -> None:
         outcome = event.record.outcome

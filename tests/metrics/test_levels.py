@@ -6,7 +6,7 @@ from llmprobe.core.events import LoadChanged
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.slo import parse_slos
-from llmprobe.metrics.levels import Levels, Span, breaks
+from llmprobe.metrics.levels import Levels, breaks
 
 SLOS = parse_slos(["p95 ttft < 1s", "p95 tpot < 60ms", "errors < 1%"])
 
@@ -91,14 +91,12 @@ def test_time_at_a_level_runs_from_settling_to_the_next_change(settled):
     assert _only(settled, now_s=11.0).seconds == 10
     settled.change(LoadChanged(1, 0, at_s=21.0))
     assert _only(settled, now_s=99.0).seconds == 20
-    assert settled.spans(99.0) == (Span(1, 1.0, 21.0),)
 
 
 def test_a_level_left_before_it_settled_lasted_no_time(levels):
     levels.change(LoadChanged(0, 4, at_s=0.0))
     levels.change(LoadChanged(1, 8, at_s=5.0))
     assert [level.seconds for level in levels.figures(6.0)] == [0, 0]
-    assert levels.spans(6.0) == ()
 
 
 # What belongs where
@@ -130,7 +128,7 @@ def test_warm_up_and_pauses_are_no_levels(levels, record):
     levels.change(LoadChanged(0, 0, at_s=50.0))
     assert not levels.finish(record(40.0, 1.0, level_id=WARMUP_LEVEL))
     assert not levels.finish(record(60.0, 1.0, level_id=0))
-    assert levels.figures(100.0) == levels.spans(100.0) == ()
+    assert levels.figures(100.0) == ()
 
 
 def test_a_change_that_a_second_worker_tells_again_is_none(levels):

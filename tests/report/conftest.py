@@ -11,7 +11,8 @@ from llmprobe.core.histogram import Histogram
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Endpoint, Scenario
-from llmprobe.report.files import Began, Changed, Ended, Line, Marked, Moment, RunFiles, encode_line
+from llmprobe.metrics.moments import Moment
+from llmprobe.report.files import Began, Changed, Ended, Line, Marked, RunFiles, encode_line
 
 GOLDEN = Path(__file__).parent / "golden"
 

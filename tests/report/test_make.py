@@ -121,7 +121,7 @@ def test_a_level_where_the_worker_was_busy_makes_the_run_probe_bound(make, scena
     result = make_result(make.run(records, lines, series), scenario)
     assert result.probe.bound
     assert result.probe.cpu_share == pytest.approx(0.95)
-    assert result.probe.why == "at a load of 2 a worker used 95% of a core; try --workers 2"
+    assert result.probe.why == "at 2 users a worker used 95% of a core; use more --workers, or another host"
     assert result.verdict.exit_code == 5
 
 

@@ -144,7 +144,7 @@ def result(**changes: Any) -> Result:
         LevelResult(
             users=users, rate=None, n=n, seconds=30.0, ttft_s=percentiles(ttft_at(users), n),
             tpot_s=percentiles(0.02, n), output_tokens_per_s=50.0 * users, error_rate=errors,
-            goodput=1 - errors, visits=1, settling=users,
+            goodput=1 - errors, visits=1, settling=users, probe_bound=None,
         )
         for users, n, errors in ((8, 162, 0.0), (96, 88, 0.027))
     )  # fmt: skip
