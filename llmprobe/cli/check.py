@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from llmprobe.cli import exit_codes
 from llmprobe.core.keys import key_name
-from llmprobe.core.scenario import Scenario
+from llmprobe.core.scenario import DEFAULT_DIALECT, Endpoint, Scenario
 from llmprobe.core.target import is_loopback, is_sim, parse_sim
 from llmprobe.core.units import people_seconds, people_usd
 from llmprobe.corpus.reader import open_corpus
@@ -23,6 +23,7 @@ from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.consent import with_caps
 from llmprobe.sim.presets import preset
 from llmprobe.wire.dialects import dialect
+from llmprobe.wire.guess import by_address
 
 _FASTEST_REQUEST_S = 0.5
 _SLOWEST_REQUEST_S = 10.0
@@ -34,6 +35,8 @@ class Forecast(Struct, frozen=True):
 
     file: str
     url: str
+    dialect: str | None
+    """None: guessed when it runs, by asking the endpoint for its models."""
     duration_s: float | None
     requests_low: int | None
     requests_high: int | None
@@ -83,6 +86,7 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
     return Forecast(
         file=file,
         url=scenario.endpoint.url,
+        dialect=_dialect(scenario.endpoint),
         duration_s=_duration_s(scenario),
         requests_low=low,
         requests_high=high,
@@ -96,6 +100,13 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
         stages=len(scenario.load.stages),
         prompts=len(corpus.prompts),
     )
+
+
+def _dialect(endpoint: Endpoint) -> str | None:
+    if endpoint.dialect is not None or is_sim(endpoint.url):
+        return endpoint.dialect or DEFAULT_DIALECT
+    told = by_address(endpoint.url)
+    return told.dialect if told is not None else None
 
 
 def _duration_s(scenario: Scenario) -> float | None:
@@ -144,6 +155,7 @@ def _said(forecast: Forecast) -> Iterator[str]:
     stages = "1 stage" if forecast.stages == 1 else f"{forecast.stages} stages"
     yield f"{forecast.file} is sound: {stages} on {forecast.url}."
     length = forecast.duration_s
+    yield f"  dialect   {forecast.dialect or 'guessed when it runs'}"
     yield f"  time      {'until stopped' if length is None else people_seconds(length)}"
     yield f"  requests  {_said_requests(forecast)}"
     limit = forecast.output_tokens_limit

@@ -14,6 +14,7 @@ from llmprobe.core.load import UNTIL_STOPPED_S, Stage
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
+from llmprobe.wire.dialects import DIALECTS
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -23,7 +24,7 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     """How to reach the endpoint."""
     group = parser.add_argument_group("endpoint")
     group.add_argument("-m", "--model", help="asked of the endpoint when left out")
-    group.add_argument("--dialect", help="API dialect (openai-chat)")
+    group.add_argument("--dialect", metavar="NAME", help=f"{', '.join(DIALECTS)}; guessed when left out")
     group.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
     group.add_argument("-H", "--header", action="append", default=[], metavar="'K: V'", help="sent along")
     group.add_argument("--body", metavar="JSON", help="merged into each request")

@@ -10,6 +10,7 @@ from llmprobe.core.scenario import Endpoint, Prompts, Scenario
 from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.scenario.curl import Pasted, is_curl, parse_curl
 from llmprobe.scenario.layout import NAME
+from llmprobe.wire.guess import by_address
 
 TARGET_HELP = "sim[:PRESET], an URL, a curl command in quotes, or a name of endpoints.toml"
 
@@ -52,6 +53,8 @@ def aimed(endpoint: Endpoint, other: Endpoint) -> Endpoint:
     usual = Endpoint(url="")
     said = {field.name: getattr(other, field.name) for field in fields(Endpoint)}
     said = {name: value for name, value in said.items() if value != getattr(usual, name)}
+    if other.dialect is None and not is_sim(other.url) and (told := by_address(other.url)) is not None:
+        said["dialect"] = told.dialect
     return replace(endpoint, **(said | {"api_key_env": other.api_key_env}))
 
 

@@ -27,7 +27,10 @@ _KEY_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-k
 _OUR_HEADERS = frozenset(
     {"content-type", "accept", "content-length", "host", "connection", "accept-encoding"}
 )
-_OUR_FIELDS = frozenset({"model", "messages", "prompt", "input", "contents", "stream", "stream_options"})
+_OUR_FIELDS = frozenset({
+    "model", "messages", "prompt", "input", "contents", "stream", "stream_options", "system", "instructions",
+    "systemInstruction", "system_instruction",
+})  # fmt: skip
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 _VALUED = {

@@ -27,7 +27,8 @@ from llmprobe.session.diagnosis import (
     advise,
     most,
 )
-from llmprobe.session.opening import Options, key_of, models_of, open_session
+from llmprobe.session.opening import Options, key_of, open_session
+from llmprobe.session.reach import models_of
 from llmprobe.session.trial import Trial, Window, trying
 from llmprobe.sim.process import launch
 from llmprobe.telemetry.machine import Machine, look_at_machine
@@ -210,7 +211,7 @@ async def _ask(endpoint: Endpoint, folder: Path, agree: Agree) -> tuple[Target, 
 async def _models(scenario: Scenario) -> tuple[str, ...]:
     """All that it says to serve; it need not say."""
     try:
-        return tuple(await models_of(scenario, key_of(scenario)))
+        return tuple(await models_of(scenario.endpoint, key_of(scenario)))
     except EndpointError:
         return ()
 

@@ -10,7 +10,8 @@ from llmprobe.core.errors import ScenarioError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
-from llmprobe.session.opening import key_of, models_of
+from llmprobe.session.opening import key_of
+from llmprobe.session.reach import models_of
 
 
 def find_offers() -> Offers:
@@ -35,4 +36,4 @@ def find_models(scenario: Scenario) -> list[str]:
     """What its endpoint serves, asked by a GET; raises `LlmprobeError`."""
     if is_sim(scenario.endpoint.url):
         return []
-    return asyncio.run(models_of(scenario, key_of(scenario)))
+    return asyncio.run(models_of(scenario.endpoint, key_of(scenario)))

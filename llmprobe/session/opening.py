@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from llmprobe import __version__
 from llmprobe.core.engine import Plan
-from llmprobe.core.errors import EndpointError, UsageError
+from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
-from llmprobe.core.scenario import DEFAULT_DIALECT, Scenario
-from llmprobe.core.target import is_sim, parse_sim
+from llmprobe.core.scenario import Scenario
+from llmprobe.core.target import is_sim
 from llmprobe.corpus.reader import Corpus, open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
@@ -24,9 +24,9 @@ from llmprobe.scenario.secrets import public_url
 from llmprobe.session.consent import consent, with_caps
 from llmprobe.session.folder import make_folder
 from llmprobe.session.ledger import Ledger
+from llmprobe.session.reach import reach
 from llmprobe.session.recorder import Recorder
 from llmprobe.session.session import Session
-from llmprobe.sim.process import launch
 from llmprobe.telemetry.open_files import raise_open_files, too_many_users
 from llmprobe.workers.pool import WorkerPool
 
@@ -53,12 +53,8 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         _check_open_files(scenario, options)
         corpus = open_corpus(scenario.prompts, options.base)
         key = key_of(scenario)
-        url, model, others = await _reach(scenario, key, stack)
-        if not is_sim(scenario.endpoint.url):
-            # What the endpoint named first today it may not name tomorrow; a replay asks for the same.
-            scenario = replace(scenario, endpoint=replace(scenario.endpoint, model=model))
-        if scenario.endpoint.dialect is None:
-            scenario = replace(scenario, endpoint=replace(scenario.endpoint, dialect=DEFAULT_DIALECT))
+        reached = await reach(scenario.endpoint, key, stack)
+        scenario, url, model = replace(scenario, endpoint=reached.endpoint), reached.url, reached.model
         worst_usd = _worst_usd(scenario, corpus)
         folder = make_folder(options.out, scenario.name, datetime.now(UTC).astimezone())
         recorder = Recorder(
@@ -89,7 +85,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
             url=url,
             model=model,
             consent=consent(scenario, model, key, worst_usd),
-            note=_choice(model, others),
+            note=reached.note,
             workers=options.workers,
             timed=options.timed,
             guard=options.guard,
@@ -116,52 +112,6 @@ def key_of(scenario: Scenario) -> str | None:
     if endpoint.api_key_env is not None:
         raise UsageError(f"${name} is not set; it should hold the key for {endpoint.url}")
     return None
-
-
-async def _reach(
-    scenario: Scenario, key: str | None, stack: AsyncExitStack
-) -> tuple[str, str, tuple[str, ...]]:
-    """The address requests go to, the model they name, and the others the endpoint has where it was asked.
-
-    Starts the simulator where that is the target.
-    """
-    endpoint = scenario.endpoint
-    if is_sim(endpoint.url):
-        simulator = await launch(parse_sim(endpoint.url))
-        stack.push_async_callback(simulator.aclose)
-        return simulator.url, endpoint.model or simulator.model, ()
-    if endpoint.model is not None:
-        return endpoint.url, endpoint.model, ()
-    first, *others = await models_of(scenario, key)
-    return endpoint.url, first, tuple(others)
-
-
-async def models_of(scenario: Scenario, key: str | None) -> list[str]:
-    """What the endpoint serves, at least one; raises `EndpointError` where it does not tell."""
-    # Only here does a face need an HTTP client; a screen on the simulator starts without it.
-    from llmprobe.wire.dialects import dialect
-    from llmprobe.wire.dialects.asking import request_headers
-    from llmprobe.wire.models import list_models
-    from llmprobe.wire.transport import ssl_context, user_transport
-
-    endpoint = scenario.endpoint
-    spoken = dialect(endpoint.dialect)
-    headers = request_headers(endpoint, spoken.own_headers(os.environ.get(key) if key else None))
-    transport = user_transport(endpoint, endpoint.url, ssl_context(endpoint))
-    try:
-        models = await list_models(transport, spoken, endpoint.url, headers)
-    finally:
-        await transport.aclose()
-    if not models:
-        raise EndpointError(f"{endpoint.url} names no model; name one with --model")
-    return models
-
-
-def _choice(model: str, others: tuple[str, ...]) -> str | None:
-    """What is said where nobody chose the model and there is another."""
-    if not others:
-        return None
-    return f"model {model}, the first that the endpoint names; it also has {', '.join(others[:5])}"
 
 
 def _worst_usd(scenario: Scenario, corpus: Corpus) -> float | None:

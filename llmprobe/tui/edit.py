@@ -20,7 +20,12 @@ def edited(scenario: Scenario, *, url: str, model: str, api_key_env: str, max_to
         host_of(url)
     name = api_key_env.strip() or None
     key_name(url, name)
-    endpoint = replace(scenario.endpoint, url=url, model=model.strip() or None, api_key_env=name)
+    before = scenario.endpoint
+    endpoint = replace(
+        before, url=url, model=model.strip() or None, api_key_env=name,
+        # Another address may speak another one, which is found out when it is opened.
+        dialect=before.dialect if url == before.url else None,
+    )  # fmt: skip
     prompts = replace(scenario.prompts, max_tokens=_limit(max_tokens))
     return replace(scenario, endpoint=endpoint, prompts=prompts)
 

@@ -6,6 +6,11 @@ from urllib.parse import urlsplit, urlunsplit
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
 
 
+def names_version(base: str) -> bool:
+    """Whether its path has a `/v1` or the like in it."""
+    return _VERSION.search(urlsplit(base).path) is not None
+
+
 def below(base: str, path: str, *, instead_of: tuple[str, ...] = (), version: str = "") -> str:
     """`base` with `path` at its end, once, in place of each of `instead_of` that it ends with.
 

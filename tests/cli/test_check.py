@@ -45,6 +45,19 @@ def test_a_cap_bounds_requests_and_money(check):
     assert "at most $0.26" in out
 
 
+@pytest.mark.parametrize(
+    ("text", "url", "says"),
+    [
+        ("", "http://127.0.0.1:9/v1", "guessed when it runs"),
+        ("", "http://127.0.0.1:9/v1/messages", "anthropic-messages"),
+        ('dialect = "ollama-chat"\n', "http://127.0.0.1:9", "ollama-chat"),
+        ("", "sim", "openai-chat"),
+    ],
+)
+def test_the_dialect_is_told_or_that_it_will_be_guessed(check, text, url, says):
+    assert f"dialect   {says}" in check(text, url=url)
+
+
 def test_money_is_unknown_without_prices(check):
     assert "unknown" in check('[load]\nstages = [{ to = 1, hold = "1s" }]\n')
 

@@ -93,6 +93,17 @@ def test_a_scenario_on_another_target_keeps_what_that_does_not_say_but_no_key():
     )
 
 
+def test_another_target_keeps_the_dialect_unless_its_address_tells_another():
+    own = Endpoint(url="https://a.org", dialect="openai-responses")
+    for url, spoken in (
+        ("https://b.org", "openai-responses"),
+        ("sim", "openai-responses"),
+        ("https://b.org/v1/messages", "anthropic-messages"),
+    ):
+        assert aimed(own, Endpoint(url=url)).dialect == spoken
+    assert aimed(own, Endpoint(url="https://b.org/v1/messages", dialect="gemini")).dialect == "gemini"
+
+
 @pytest.mark.parametrize(("target", "says"), [
     ("ftp://x", "is not an URL"), ("nowhere.toml", "is no URL"), (".", "is a folder"), ("a b", "is no URL"),
     ("curl", "the curl command has no address"),

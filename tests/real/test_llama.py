@@ -104,3 +104,23 @@ def test_a_server_that_closes_after_each_stream_causes_no_false_error(llama, tmp
     result = _run(tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "60")
     assert result["totals"]["outcomes"] == {"length": 60}
     assert result["verdict"]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    "spoken", ["openai-chat", "openai-completions", "openai-responses", "anthropic-messages"]
+)
+def test_every_dialect_that_it_speaks_is_read_without_a_false_error(llama, tmp_path, spoken):
+    url = llama(2)
+    scenario = _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=8)
+    result = _run(tmp_path, scenario, "--max-requests", "12", "--dialect", spoken)
+    totals = result["totals"]
+    assert (totals["completed"], totals["failed"], totals["token_source"]) == (12, 0, "usage")
+    assert set(totals["outcomes"]) <= {"ok", "length"}
+    assert totals["output_tokens"] == _tokens_generated(url) == 12 * 8
+
+
+def test_its_dialect_is_guessed_where_even_the_version_is_forgotten(llama, tmp_path):
+    url = llama(2).removesuffix("/v1")
+    result = _run(tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "4")
+    assert result["totals"]["outcomes"] == {"length": 4}
+    assert 'dialect = "openai-chat"' in (tmp_path / "run" / "scenario.toml").read_text()

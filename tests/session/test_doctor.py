@@ -78,4 +78,4 @@ async def test_nothing_leaves_this_machine_before_someone_agrees(examine):
         raise UsageError("nothing was sent")
 
     with pytest.raises(UsageError, match="nothing was sent"):
-        await examine(Endpoint(url="http://192.0.2.1/v1", model="m"), agree=refuse)
+        await examine(Endpoint(url="http://192.0.2.1/v1", dialect="openai-chat", model="m"), agree=refuse)

@@ -117,12 +117,23 @@ def test_no_two_actions_share_a_key() -> None:
     assert all(key.says for key in KEYS)
 
 
+def test_another_address_may_speak_another_dialect(stage: Any) -> None:
+    typed = {"model": "", "api_key_env": "", "max_tokens": ""}
+    assert edited(stage.SCENARIO, url="sim", **typed).endpoint.dialect is None
+    same = edited(stage.SCENARIO, url=stage.SCENARIO.endpoint.url, **typed)
+    assert same.endpoint.dialect == "openai-chat"
+
+
 def test_an_edited_endpoint_keeps_all_else(stage: Any) -> None:
     changed = edited(
         stage.SCENARIO, url=" https://api.example.org/v1 ", model="", api_key_env="LLM_KEY", max_tokens="4k"
     )
     assert changed.endpoint == replace(
-        stage.SCENARIO.endpoint, url="https://api.example.org/v1", model=None, api_key_env="LLM_KEY"
+        stage.SCENARIO.endpoint,
+        url="https://api.example.org/v1",
+        dialect=None,
+        model=None,
+        api_key_env="LLM_KEY",
     )
     assert changed.prompts.max_tokens == 4000
     assert edited(changed, url="sim", model="", api_key_env="", max_tokens="").prompts.max_tokens is None

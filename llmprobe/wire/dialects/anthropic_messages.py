@@ -161,29 +161,32 @@ def _usage(counts: _Usage, output_tokens: int | None) -> Usage | None:
     return Usage(sent or None, output_tokens, None, counts.cache_read_input_tokens)
 
 
+class _Model(Struct, tag_field="type", tag="model"):
+    id: str
+
+
 class _Models(Struct):
-    class Model(Struct, tag_field="type", tag="model"):
-        """Its `type` tells this list from OpenAI's."""
-
-        id: str
-
-    data: list[Model]
+    data: list[_Model]
+    has_more: bool
 
 
 _decode_models = msgspec.json.Decoder(_Models).decode
+decode_models = openai.decode_models
+"""Theirs reads as OpenAI's does, and servers of both APIs have OpenAI's at that address."""
+
+
+def is_own_list(body: bytes) -> bool:
+    """Whether it is Anthropic's: `{"data": [{"type": "model", "id": ...}], "has_more": ...}`."""
+    try:
+        _decode_models(body)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def models_url(url: str) -> str | None:
     """Below the same base; from a full address too. The API gives 20 unless asked for more."""
     return below(url, "/models", instead_of=(PATH,), version="/v1")
-
-
-def decode_models(body: bytes) -> list[str] | None:
-    """`{"data": [{"type": "model", "id": ...}], "has_more": ...}`."""
-    try:
-        return [model.id for model in _decode_models(body).data]
-    except UNREADABLE:
-        return None
 
 
 # Reverse
