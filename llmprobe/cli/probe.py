@@ -63,6 +63,7 @@ def _tell(scenario: Scenario, args: argparse.Namespace, *, base: Path) -> int:
 
 
 def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bool) -> int:
+    from llmprobe.session.offers import find_offers
     from llmprobe.session.opening import Options, open_session
     from llmprobe.session.session import Session
     from llmprobe.tui.app import ProbeApp
@@ -79,7 +80,8 @@ def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bo
         folders.append(session.recorder.folder)
         return session
 
-    app = ProbeApp(opener, scenario, autostart=is_sim(scenario.endpoint.url) and not timed)
+    free = is_sim(scenario.endpoint.url)
+    app = ProbeApp(opener, scenario, autostart=free and not timed, find_offers=find_offers)
     code = app.run() or 0
     for folder in folders:
         if folder.exists():

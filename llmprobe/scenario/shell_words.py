@@ -3,7 +3,7 @@
 import re
 
 _PIECE = re.compile(
-    r"""(?P<space> (?:\s | \\\r?\n)+ )
+    r"""(?P<space> (?:\s | \\(?:\r\n|\r|\n))+ )
     | '(?P<single> [^']* )'
     | \$'(?P<ansi> (?:[^'\\] | \\.)* )'
     | \$?"(?P<double> (?:[^"\\] | \\.)* )"
@@ -65,7 +65,7 @@ def _text(kind: str, raw: str) -> str:
     if kind == "ansi":
         return _ANSI.sub(_ansi, raw)
     if kind == "double":
-        return re.sub(r'\\(?:\n|([$`"\\]))', lambda escape: escape[1] or "", raw)
+        return re.sub(r'\\(?:\r\n|\r|\n|([$`"\\]))', lambda escape: escape[1] or "", raw)
     return raw
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from llmprobe.core.engine import Watch
+from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
+from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
+from llmprobe.session.offers import find_models
 from llmprobe.session.view import State, View
 from llmprobe.tui.feed import ProbeSession
 from llmprobe.tui.screens.ask import AskScreen
@@ -117,16 +119,8 @@ class Acts:
         """One request outside the run; asks before it leaves this machine."""
         if (session := self._session) is None:
             return
-        url = session.view().url
-        reply = partial(ReplyScreen, session.test, url)
-        if session.consent() is None or self.agreed:
-            self._app.push_screen(reply())
-            return
-        question = f"One request leaves this machine for {url}. It costs what the endpoint charges for it."
-        self._ask(
-            AskScreen("Before anything is sent", question, yes="send"),
-            lambda: self._app.push_screen(reply()),
-        )
+        free = session.consent() is None or self.agreed
+        self._show_reply(session.test, session.view().url, free=free)
 
     def endpoint(self) -> None:
         """Another endpoint, model, key name or output limit."""
@@ -138,7 +132,23 @@ class Acts:
 
         view = self._view()
         running = view is not None and view.elapsed_s > 0
-        self._app.push_screen(EndpointScreen(feed.scenario, running=running), opened)
+        dialog = EndpointScreen(
+            feed.scenario, running=running, offers=self._app.find_offers, models=find_models,
+            test=self._test_elsewhere,
+        )  # fmt: skip
+        self._app.push_screen(dialog, opened)
+
+    def _test_elsewhere(self, scenario: Scenario) -> None:
+        """One request to an endpoint that isn't open, by a session of its own."""
+
+        async def ask() -> TestReply:
+            session = await self._app.opener(scenario)
+            try:
+                return await session.test()
+            finally:
+                await session.close()
+
+        self._show_reply(ask, scenario.endpoint.url, free=is_loopback(scenario.endpoint.url))
 
     # The screen
 
@@ -198,6 +208,17 @@ class Acts:
             begin()
         else:
             self._ask(AskScreen("Before anything is sent", asked, yes="start"), begin)
+
+    def _show_reply(self, ask: Callable[[], Awaitable[TestReply]], url: str, *, free: bool) -> None:
+        reply = partial(ReplyScreen, ask, url)
+        if free:
+            self._app.push_screen(reply())
+            return
+        question = f"One request leaves this machine for {url}. It costs what the endpoint charges for it."
+        self._ask(
+            AskScreen("Before anything is sent", question, yes="send"),
+            lambda: self._app.push_screen(reply()),
+        )
 
     def _raise_cap(self, session: ProbeSession, view: View) -> None:
         requests, usd = view.max_requests, view.max_usd

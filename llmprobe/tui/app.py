@@ -6,7 +6,7 @@ However it ends (q, Ctrl+C, SIGTERM, a terminal that is gone, an error) `session
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,7 +16,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Scenario
+from llmprobe.core.target import is_sim
 from llmprobe.tui.acts import Acts
 from llmprobe.tui.feed import Feed, Opener
 from llmprobe.tui.keys import KEYS, PANES
@@ -28,6 +30,9 @@ from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
 
 INTERNAL = 70
+_LOOK_AROUND_AFTER_S = 1.0
+"""The first frames come first."""
+_OFFER_STAYS_S = 12.0
 
 
 class ProbeApp(App[int]):
@@ -43,11 +48,19 @@ class ProbeApp(App[int]):
         Binding("ctrl+z", "pause", show=False),
     ]
 
-    def __init__(self, opener: Opener, scenario: Scenario, *, autostart: bool) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        scenario: Scenario,
+        *,
+        autostart: bool,
+        find_offers: Callable[[], Offers] = Offers,
+    ) -> None:
         colour = "NO_COLOR" not in os.environ
         self._own_themes = load_themes()
         super().__init__(ansi_color=None if colour else True)
         self.feed = Feed(scenario)
+        self.opener, self.find_offers = opener, find_offers
         self._lifetime = Lifetime(self.feed, opener, autostart=autostart)
         self._colour = colour
         self._ascii = wants_ascii(os.environ)
@@ -104,6 +117,16 @@ class ProbeApp(App[int]):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._told_to_go, number)
         self.reopen(self.feed.scenario)
+        if is_sim(self.feed.scenario.endpoint.url):
+            self.set_timer(_LOOK_AROUND_AFTER_S, partial(self.beside, self._look_around))
+
+    async def _look_around(self) -> None:
+        """Whoever plays with the simulator may have a real endpoint at hand."""
+        local = (await asyncio.to_thread(self.find_offers)).local
+        if local and is_sim(self.feed.scenario.endpoint.url):
+            found = answering(local)
+            self.probe.banner.flash("·", f"{found}: e to open it", passes_after_s=_OFFER_STAYS_S)
+            self.feed.note("·", found)
 
     def reopen(self, scenario: Scenario) -> None:
         """Close what is open, if anything, and open this."""
@@ -193,6 +216,13 @@ class ProbeApp(App[int]):
             yield SystemCommand(
                 f"Theme: {name}", "colours of the screen", partial(setattr, self, "theme", name)
             )
+
+
+def answering(local: Sequence[Offer]) -> str:
+    """`Ollama answers on 11434`, `Ollama on 11434 and vLLM on 8000 answer`. Pure."""
+    if len(local) == 1:
+        return f"{local[0].name} {local[0].place}"
+    return " and ".join(f"{offer.name} {offer.place.removeprefix('answers ')}" for offer in local) + " answer"
 
 
 def _to_nobody(data: str) -> None:

@@ -58,7 +58,7 @@ KEYS = (
         "e",
         "e",
         "Endpoint",
-        "Change the endpoint, the model, the key's name or the output limit",
+        "Another endpoint: typed, picked, or a curl command pasted; its model, key's name, output limit",
         of_app=True,
     ),
     Key("test", "t", "t", "Test", "Send one request outside the run and show what comes back", of_app=True),

@@ -57,11 +57,11 @@ def recognised(port: int, ask: Ask) -> Offer | None:
     owners = [_OWNERS[owner] for _, owner in models if owner in _OWNERS]
     name = owners[0] if owners else _by_another_path(ask)
     if name is None and listed.status in {401, 403} and listed.said:
-        name = "An endpoint that wants a key"
+        name = "Something that wants a key"
     if name is None and not models:
         return None
     return Offer(
-        name or "An OpenAI-like endpoint",
+        name or "Something OpenAI-like",
         Endpoint(url=f"http://127.0.0.1:{port}/v1"),
         place=f"answers on {port}",
         serves=_serves([model for model, _ in models]),

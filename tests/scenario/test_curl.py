@@ -18,6 +18,7 @@ _URL = "https://llm.example.org/v1/chat/completions"
 @pytest.mark.parametrize(("command", "found"), [
     ("curl a  b", ["curl", "a", "b"]),
     ("curl \\\n  a \\\r\n\tb\nc", ["curl", "a", "b", "c"]),
+    ("curl \\\r  a\rb", ["curl", "a", "b"]),
     ("""curl 'a b' "c d" e\\ f""", ["curl", "a b", "c d", "e f"]),
     ("""curl 'it'"'"'s' 'it'\\''s'""", ["curl", "it's", "it's"]),
     (r"""curl "a\"b\\c\$d\n" """, ["curl", 'a"b\\c$d\\n']),

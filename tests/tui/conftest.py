@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.events import Row
+from llmprobe.core.offer import Offers
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Endpoint, Scenario
@@ -262,7 +263,10 @@ def build() -> Callable[..., ProbeApp]:
     """An app over one session, or over several (or errors), opened one after another."""
 
     def make(
-        *sessions: FakeSession | LlmprobeError, scenario: Scenario = SCENARIO, autostart: bool = False
+        *sessions: FakeSession | LlmprobeError,
+        scenario: Scenario = SCENARIO,
+        autostart: bool = False,
+        offers: Offers = Offers(),  # noqa: B008 - it is frozen
     ) -> ProbeApp:
         left = list(sessions)
 
@@ -273,7 +277,7 @@ def build() -> Callable[..., ProbeApp]:
             following.seen = replace(following.seen, scenario=wanted)
             return following
 
-        return ProbeApp(opener, scenario, autostart=autostart)
+        return ProbeApp(opener, scenario, autostart=autostart, find_offers=lambda: offers)
 
     return make
 

@@ -32,8 +32,8 @@ _NONE = Answer(404, {"detail": "Not Found"})
     (1234, {MODELS: _listed("phi", by="organization_owner")}, "LM Studio", "phi"),
     (30000, {MODELS: _listed("qwen", by="sglang")}, "SGLang", "qwen"),
     (8080, {MODELS: _listed("qwen", by="vllm")}, "vLLM", "qwen"),
-    (8000, {MODELS: _listed("x", by="someone")}, "An OpenAI-like endpoint", "x"),
-    (8000, {MODELS: Answer(401, {"error": "Unauthorized"})}, "An endpoint that wants a key",
+    (8000, {MODELS: _listed("x", by="someone")}, "Something OpenAI-like", "x"),
+    (8000, {MODELS: Answer(401, {"error": "Unauthorized"})}, "Something that wants a key",
      ""),
     (8000, {MODELS: _listed("evil\x1b]52;c;x\x07", by="vllm")}, "vLLM", "evil"),
 ])  # fmt: skip

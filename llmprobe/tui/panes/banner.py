@@ -28,12 +28,12 @@ class Banner(Drawn):
         self._trouble = _trouble(sight)
         self._settle()
 
-    def flash(self, glyph: str, text: str) -> None:
+    def flash(self, glyph: str, text: str, *, passes_after_s: float = _PASSES_AFTER_S) -> None:
         """Say something for a few seconds, over whatever stands there."""
         if self._timer is not None:
             self._timer.stop()
         self._passing = (glyph, text)
-        self._timer = self.set_timer(_PASSES_AFTER_S, self._pass)
+        self._timer = self.set_timer(passes_after_s, self._pass)
         self._settle()
 
     def on_resize(self) -> None:
