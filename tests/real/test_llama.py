@@ -8,8 +8,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from llmprobe.wire.local_servers import look_around
 
 pytestmark = pytest.mark.real
 
@@ -124,3 +127,12 @@ def test_its_dialect_is_guessed_where_even_the_version_is_forgotten(llama, tmp_p
     result = _run(tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "4")
     assert result["totals"]["outcomes"] == {"length": 4}
     assert 'dialect = "openai-chat"' in (tmp_path / "run" / "scenario.toml").read_text()
+
+
+def test_it_is_recognised_on_whatever_port_it_listens(llama: Callable[[int], str]) -> None:
+    port = urlsplit(llama(1)).port
+    assert port is not None
+    (offer,) = look_around([port])
+    assert offer.name == "llama.cpp"
+    assert offer.place == f"answers on {port}"
+    assert offer.serves
