@@ -1,0 +1,173 @@
+"""Stays at a load, and what the requests that were sent there show. Fed by ticks, whoever moves the load."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from llmprobe.control.verdicts import Constraint, Verdicts, of_ended, of_open
+from llmprobe.core.finding import Visit
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.record import RequestRecord
+from llmprobe.core.tick import Tick
+
+_GONE = 0.1
+"""A fall has settled once so few are left of the requests that were under way at it."""
+_PRIOR_BLOCKS = 4
+_USUAL = 2.0
+"""How much more violations in a row vary than independent ones do: what is believed before it is measured."""
+_MOST = 8.0
+
+
+class Sample:
+    """A request, as evidence."""
+
+    __slots__ = ("e2e_s", "outcome", "started_s", "values", "verdicts")
+
+    def __init__(self, started_s: float, verdicts: Verdicts) -> None:
+        self.started_s = started_s
+        self.verdicts = verdicts
+        self.values: tuple[float | None, ...] = ()
+        self.outcome: Outcome | None = None
+        self.e2e_s = math.nan
+
+
+class Stay:
+    """One visit: a load from when it was set until the next change."""
+
+    def __init__(self, tick: Tick, *, before: "Stay | None", by: str, residence_s: float) -> None:
+        self.load = tick.load
+        self.level_id = tick.level_id
+        self.by = by
+        self.from_s = tick.since_s
+        self.to_s = tick.at_s
+        self.samples: dict[int, Sample] = {}
+        self.spoiled = False
+        """Whether the probe was the bottleneck at some time."""
+        self.held: bool | None = None
+        self.why = 0
+        """Which constraint failed."""
+        self.streaming = 0.0
+        """Answers under way that had begun, at the most."""
+        self._fell = before is not None and before.load > self.load
+        self._left_over: int | None = None
+        self._ramp_s = tick.over_s
+        self._patience_s = residence_s
+        self.settled_s = math.inf
+        self._in_flight_sum = 0.0
+        self._ticks = 0
+
+    def take(self, tick: Tick, rules: tuple[Constraint, ...]) -> None:
+        """The requests of this level that the tick tells of."""
+        self.to_s = tick.at_s
+        self.spoiled |= tick.bound is not None
+        for request in tick.open:
+            if request.level_id == self.level_id:
+                verdicts = of_open(rules, request, tick.at_s)
+                if (sample := self.samples.get(request.index)) is None:
+                    self.samples[request.index] = Sample(request.started_s, verdicts)
+                else:
+                    sample.verdicts = verdicts
+        begun = sum(request.first_token_s is not None for request in tick.open)
+        self.streaming = max(self.streaming, float(begun))
+        if self.settled_s == math.inf:
+            self._settle(tick)
+        elif tick.at_s >= self.settled_s:
+            self._in_flight_sum += tick.in_flight
+            self._ticks += 1
+
+    def end(self, record: RequestRecord, rules: tuple[Constraint, ...]) -> None:
+        """A request of this level ended."""
+        due_s = record.started_s if record.scheduled_s is None else record.scheduled_s
+        sample = self.samples.setdefault(record.index, Sample(due_s, ()))
+        sample.verdicts = of_ended(rules, record)
+        sample.values = tuple(rule.value(record) for rule in rules)
+        sample.outcome = record.outcome
+        sample.e2e_s = record.e2e_s
+
+    def _settle(self, tick: Tick) -> None:
+        """After a rise, with its ramp; after a fall, once hardly anyone is left who was sent before it."""
+        if not self._fell:
+            self.settled_s = self.from_s + self._ramp_s
+            return
+        old = sum(request.level_id != self.level_id for request in tick.open)
+        if self._left_over is None:
+            self._left_over = old + sum(record.level_id != self.level_id for record in tick.ended)
+        if old <= _GONE * self._left_over or tick.at_s >= self.from_s + self._patience_s:
+            self.settled_s = tick.at_s
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is sent now counts."""
+        return self.to_s >= self.settled_s
+
+    @property
+    def held_s(self) -> float:
+        """How long it has lasted since it settled."""
+        return max(0.0, self.to_s - self.settled_s)
+
+    @property
+    def in_flight(self) -> float | None:
+        """On average, since it settled."""
+        return self._in_flight_sum / self._ticks if self._ticks else None
+
+    def counting(self) -> Iterator[Sample]:
+        """Those that were sent after it settled."""
+        return (sample for sample in self.samples.values() if sample.started_s >= self.settled_s)
+
+    def tally(self, rule: int, bound_s: float, *, ramping: bool = False) -> tuple[int, float]:
+        """Verdicts and violations of a constraint; with `bound_s`, of requests older than that alone.
+
+        A request that is younger could have shown only a pass: to count it would flatter.
+        """
+        n, violations = 0, 0.0
+        by_s = self.to_s - bound_s
+        for sample in self.samples.values():
+            if sample.started_s <= by_s and (ramping or sample.started_s >= self.settled_s):
+                verdict = sample.verdicts[rule]
+                if verdict is not None:
+                    n += 1
+                    violations += verdict
+        return n, violations
+
+    def values(self, rule: int) -> list[float]:
+        """What the requests that count showed of a bounded duration."""
+        return sorted(
+            value for sample in self.counting() if sample.values and (value := sample.values[rule]) is not None
+        )
+
+    def dispersion(self, rule: int, usual: float = _USUAL) -> float:
+        """How much more the violations vary than independent ones would: Pearson's, over blocks in time."""
+        verdicts = [
+            sample.verdicts[rule]
+            for sample in sorted(self.counting(), key=lambda sample: sample.started_s)
+            if sample.verdicts[rule] is not None
+        ]
+        return dispersion([v for v in verdicts if v is not None], max(4, round(self.load)), usual)
+
+    def ended(self) -> list[Sample]:
+        """The requests of it that came to an end, those of the ramp too."""
+        return [sample for sample in self.samples.values() if sample.outcome is not None]
+
+
+def dispersion(verdicts: list[float], block: int, usual: float = _USUAL) -> float:
+    """Pearson's chi-square a degree of freedom, drawn toward what is usual."""
+    share = sum(verdicts) / len(verdicts) if verdicts else 0.0
+    blocks = [verdicts[k : k + block] for k in range(0, len(verdicts) - block + 1, block)]
+    if len(blocks) < 2 or not 0 < share < 1:
+        return usual
+    chi = sum((sum(b) - len(b) * share) ** 2 / (len(b) * share * (1 - share)) for b in blocks)
+    return min(max((usual * _PRIOR_BLOCKS + chi) / (_PRIOR_BLOCKS + len(blocks) - 1), 1.0), _MOST)
+
+
+def limited_share(samples: Iterable[Sample]) -> float:
+    """Of the failures, how many were 429s."""
+    failed = [sample.outcome for sample in samples if sample.outcome is not None and sample.outcome.failed]
+    return failed.count(Outcome.RATE_LIMITED) / len(failed) if failed else 0.0
+
+
+def as_evidence(stay: Stay, rules: tuple[Constraint, ...], *, held: bool | None) -> Visit:
+    """A stay as a finding tells it."""
+    tallies = [stay.tally(k, rule.slo.bound if rule.latency else 0.0) for k, rule in enumerate(rules)]
+    violations = {
+        rule.name: round(count) for rule, (_, count) in zip(rules, tallies, strict=True) if count > 0
+    }
+    return Visit(stay.load, stay.from_s, stay.to_s, max(n for n, _ in tallies), violations, held, stay.by)
