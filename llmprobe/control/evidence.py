@@ -7,11 +7,25 @@ from llmprobe.control.verdicts import Constraint, constraints
 from llmprobe.control.visits import Stay, as_evidence, limited_share
 from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
-from llmprobe.core.slo import QUANTILES
 from llmprobe.core.tick import Goal, Tick
 
 _PASSES = 3.0
+"""The log-likelihood ratio at which a load has failed."""
+_BEHIND = 0.6
+"""The share of the most verdicts that an objective with fewer must have."""
 _EASY = 0.6
+"""The share of a bound that all durations keep at a load that needs no closer look."""
+_CLEAR = 0.15
+_CLEAR_N = 15.0
+"""The weight, in verdicts, of a stay far beyond its budget."""
+_LIMITED = 0.6
+"""The share of 429s among failures, here and over all, that makes a rate limit of them."""
+_REFUSALS = 120
+"""Failures of a stay that are enough, whatever more could tell."""
+_COLD_S = 60.0
+"""The longest wait for a cold endpoint to become warm."""
+_PATIENCE_S = 30.0
+"""The longest wait for a load to settle after a fall, or three residences."""
 
 
 class Evidence:
@@ -24,6 +38,11 @@ class Evidence:
         self.stays: list[Stay] = []
         self.posterior = Posterior([rule.budget for rule in self.rules], self.least, goal.most)
         self.residence_s = 5.0 / goal.speed
+        """The median time of a request, at the load in force or the last that showed some."""
+        self.bound: str | None = None
+        """Why the probe was the bottleneck, if it was."""
+        self.spoiled_at = math.inf
+        """The smallest load at which it was."""
 
     @property
     def stay(self) -> Stay | None:
@@ -33,46 +52,88 @@ class Evidence:
     def take(self, tick: Tick) -> None:
         """Fold a tick in."""
         stay = self.stay
-        if tick.level_id != WARMUP_LEVEL and tick.load > 0 and (stay is None or stay.level_id != tick.level_id):
+        if (
+            tick.level_id != WARMUP_LEVEL
+            and tick.load > 0
+            and (stay is None or stay.level_id != tick.level_id)
+        ):
             by = "autopilot" if tick.armed else "hand"
-            stay = Stay(tick, before=stay, by=by, residence_s=2 * self.residence_s)
+            patience_s = max(_PATIENCE_S / self.goal.speed, 3 * self.residence_s)
+            stay = Stay(
+                tick,
+                before=stay,
+                by=by,
+                kind=self.goal.kind,
+                residence_s=self.residence_s,
+                patience_s=patience_s,
+            )
             self.stays.append(stay)
         if stay is None:
             return
         by_level = {stay.level_id: stay for stay in self.stays[-3:]}
         for record in tick.ended:
-            if (home := by_level.get(record.level_id)) is not None:
+            home = by_level.get(record.level_id)
+            # What ends after the load has changed shows the new load too.
+            if home is not None and (home is stay or record.ended_s <= stay.from_s):
                 home.end(record, self.rules)
         stay.take(tick, self.rules)
+        if tick.bound is not None:
+            self.bound, self.spoiled_at = tick.bound, min(self.spoiled_at, stay.load)
         for recent in reversed(self.stays):
             took = sorted(s.e2e_s for s in recent.ended() if s.outcome is not None and s.outcome.completed)
             if len(took) >= 3:
                 self.residence_s = took[len(took) // 2]
                 break
 
-    def wait_s(self, k: int) -> float:
-        """From when on a verdict of this constraint is sure to be out."""
-        rule = self.rules[k]
-        return rule.slo.bound if rule.slo.metric in {"ttft", "ttfo", "e2e"} else 0.0
+    # What a stay shows
 
-    def count(self, stay: Stay) -> list[int]:
-        """Verdicts so far for each constraint that has any."""
-        return [stay.tally(k, self.wait_s(k))[0] for k in range(len(self.rules))]
+    def tally(self, stay: Stay, k: int) -> tuple[int, float]:
+        """Verdicts and violations of the requests that count."""
+        rule = self.rules[k]
+        waits = rule.slo.metric in {"ttft", "ttfo", "e2e"}
+        return stay.tally(k, rule.slo.bound if waits else 0.0)
+
+    def count(self, stay: Stay) -> int:
+        """Verdicts so far: of the objective with the most, as long as that with the fewest isn't far behind.
+
+        What shows late, at the end of an answer, would else hold up what is clear at its beginning.
+        """
+        counts = [self.tally(stay, k)[0] for k in range(len(self.rules))]
+        return min(max(counts), int(min(counts) / _BEHIND))
 
     def failing(self, stay: Stay) -> bool:
-        """Whether it is clear enough that an objective breaks here."""
+        """Whether it is clear enough that an objective breaks here; then `why` tells which."""
         for k, rule in enumerate(self.rules):
-            if rule.latency and not stay.settled:
-                n, bad = stay.tally(k, 0.0, ramping=True)
-                if n >= 8 and bad >= 5 and bad > 0.3 * n:
-                    stay.why = k
-                    return True
             if stay.settled:
-                n, bad = stay.tally(k, self.wait_s(k))
-                if bad >= 2 and _ratio(n, bad, rule.budget) / stay.dispersion(k) >= _PASSES:
-                    stay.why = k
-                    return True
+                n, bad = self.tally(stay, k)
+                broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
+            else:
+                n, bad = (0, 0.0) if stay.fell else stay.tally(k, 0.0, ramping=True)
+                broken = rule.latency and n >= 8 and bad >= 5 and bad > 0.3 * n
+            if broken:
+                stay.why = k
+                return True
         return False
+
+    def learned(self, stay: Stay) -> bool:
+        """Whether a failing stay has told what it can: under a rate limit, how much is let through."""
+        if not self.limited_at(stay) or stay.held_s >= 3 * self.residence_s:
+            return True
+        return self.tally(stay, stay.why)[1] > _REFUSALS
+
+    def steady(self, stay: Stay) -> bool:
+        """Whether the first stay is warm: its times no longer fall. What came before that doesn't count."""
+        if stay is not self.stays[0]:
+            return True
+        pace = [(s.started_s, s.e2e_s / max(1, s.tokens)) for s in stay.counting() if s.completed]
+        if len(pace) < 3 or stay.held_s > _COLD_S / self.goal.speed:
+            return len(pace) >= 3
+        pace.sort()
+        *_, before, last = (per for _, per in pace)
+        if min(per for _, per in pace[-2:]) < 0.5 * pace[0][1]:
+            stay.settled_s = pace[-2][0]
+            return False
+        return last > 0.5 * before
 
     def easy(self, stay: Stay) -> bool:
         """Whether all durations stay far below their bounds."""
@@ -82,76 +143,126 @@ class Evidence:
                 return False
         return True
 
+    def limited_at(self, stay: Stay) -> bool:
+        """Whether it failed by 429s."""
+        metric = self.rules[stay.why].slo.metric
+        if metric not in {"errors", "goodput"} or limited_share(stay.ended()) <= _LIMITED:
+            return False
+        return limited_share(s for one in self.stays for s in one.ended()) > _LIMITED
+
+    def _effect(self, stay: Stay, k: int) -> float:
+        """The design effect; failures come alone, unless they are 429s."""
+        return stay.dispersion(k, 1.0 if self.rules[k].slo.metric == "errors" else 2.0)
+
+    # What all stays show
+
     def fit(self) -> None:
         """Weigh everything anew."""
+        self.posterior.fit([self._rows(k) for k in range(len(self.rules))], sharp=self._sharp())
+
+    def _rows(self, k: int) -> list[tuple[float, float, float]]:
         rows = []
-        for k in range(len(self.rules)):
-            mine = []
-            for stay in self.stays:
-                if stay.spoiled:
-                    continue
-                n, bad = stay.tally(k, self.wait_s(k)) if stay.settled else (0, 0.0)
-                if not n and stay.held is False and stay.why == k:
-                    n, bad = stay.tally(k, 0.0, ramping=True)
-                if n:
-                    effect = stay.dispersion(k)
-                    mine.append((stay.load, n / effect, bad / effect))
-            rows.append(mine)
-        self.posterior.fit(rows)
+        empty_s = min(
+            (stay.from_s for stay in self.stays if self._refused(stay) and stay.why == k), default=-math.inf
+        )
+        for stay in self.stays:
+            n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
+            if not n and stay.held is False and stay.why == k:
+                n, bad = stay.tally(k, 0.0, ramping=True)
+            # What a bucket let through while it was full says nothing of its limit.
+            if n and not stay.spoiled and stay.to_s > empty_s:
+                weight = 1 / self._effect(stay, k)
+                if bad > max(3 * self.rules[k].budget, _CLEAR) * n:
+                    # Far beyond the budget the curve's shape would count for more than where it crosses it.
+                    weight = min(weight, _CLEAR_N / n)
+                rows.append((stay.load, n * weight, bad * weight))
+        return rows
 
-    def _quantile(self, stay: Stay, k: int) -> float | None:
-        values = stay.values(k)
-        q = QUANTILES[self.rules[k].slo.quantile or "p95"]
-        return values[min(len(values) - 1, math.ceil(q * len(values)) - 1)] if values else None
+    def _refused(self, stay: Stay) -> bool:
+        return stay.held is False and self.limited_at(stay)
 
-    def climb(self, top: float) -> float:
-        """The next load above one that holds."""
-        rows = sorted((s for s in self.stays if s.held and not s.spoiled), key=lambda s: s.load)
-        factor = 4.0
-        for k, rule in enumerate(self.rules):
-            if not rule.latency or len(rows) < 2:
-                continue
-            (a, b) = rows[-2:]
-            va, vb = self._quantile(a, k), self._quantile(b, k)
-            if va is None or vb is None or vb <= va or b.load <= a.load:
-                continue
-            slope = (vb - va) / (b.load - a.load)
-            factor = min(factor, max(2.0, (b.load + (rule.slo.bound - vb) / slope) / b.load))
-        return min(self.goal.most, top * factor)
+    def _sharp(self) -> list[bool]:
+        """Which objectives break at once where they break: what a rate limit refuses."""
+        limited = {stay.why for stay in self.stays if self._refused(stay)}
+        return [k in limited for k in range(len(self.rules))]
 
-    def hint(self) -> float | None:
-        """Where physics puts the break, out of the lowest failing stay."""
-        failing = min((s for s in self.stays if s.held is False), key=lambda s: s.load)
-        rule = self.rules[failing.why]
-        if rule.slo.metric in {"errors", "goodput"}:
-            return failing.in_flight if limited_share(failing.ended()) > 0.5 else None
-        if rule.slo.metric in {"ttft", "ttfo"}:
-            return failing.streaming
-        return None
+    def held(self) -> list[float]:
+        """Loads that held and are still believed to."""
+        return [
+            stay.load
+            for stay in self.stays
+            if stay.held
+            and (not self.failed() or stay.load == self.least or self.posterior.holds(stay.load) > 0.5)
+        ]
+
+    def failed(self) -> list[float]:
+        """Loads that failed."""
+        return [stay.load for stay in self.stays if stay.held is False]
+
+    def interval(self) -> tuple[float, float]:
+        """Of the break, 90 % sure."""
+        return self.posterior.quantile(0.05), self.posterior.quantile(0.95)
+
+    def bracket(self) -> tuple[float, float]:
+        """The largest load that is believed to hold, and the next above it that failed."""
+        below = max((load for load in self.held() if load < max(self.failed())), default=0.0)
+        return below, min(load for load in self.failed() if load > below)
+
+    def candidate(self, share: float) -> float:
+        """A load that can be asked for, at this quantile of the break."""
+        return self.rounded(self.posterior.quantile(share))
+
+    def step(self, load: float) -> float:
+        """The finest difference of loads that matters."""
+        return 1.0 if self.goal.kind == "users" else 0.03 * load
+
+    def zero(self) -> bool:
+        """Whether not even the least load holds."""
+        return self.posterior.holds(self.least) < 0.05
+
+    @property
+    def limited(self) -> bool:
+        """Whether it is 429s that stop the lowest load that failed."""
+        return self.limited_at(self.lowest_failed())
+
+    def lowest_failed(self) -> Stay:
+        """The first stay at the lowest load that failed."""
+        return min((s for s in self.stays if s.held is False), key=lambda s: (s.load, s.from_s))
 
     def confirmed(self, n: int, seconds: float) -> list[float]:
-        """Loads that held for long enough with enough verdicts."""
+        """Loads that held for long enough with enough verdicts, and are still believed to."""
         loads = []
-        for load in {s.load for s in self.stays}:
+        for load in sorted(set(self.held())):
             here = [s for s in self.stays if s.load == load and s.held and not s.spoiled]
-            total = sum(min(self.count(s)) for s in here)
-            if total >= n and sum(s.held_s for s in here) >= seconds:
+            if sum(self.count(s) for s in here) >= n and sum(s.held_s for s in here) >= seconds:
                 loads.append(load)
         return loads
 
-    def cause(self) -> Cause:
-        """What binds at the lowest failing load."""
-        failing = min((s for s in self.stays if s.held is False), key=lambda s: s.load)
+    def failed_apart(self, seconds: float) -> bool:
+        """Whether loads failed at two times, so far apart that it isn't one bad moment."""
+        times = [stay.to_s for stay in self.stays if stay.held is False]
+        return times[-1] - times[0] >= seconds
+
+    def cause(self, capacity: float) -> tuple[Cause, str]:
+        """What binds at the lowest load that failed above the capacity."""
+        failing = min(
+            (s for s in self.stays if s.held is False and s.load > capacity), key=lambda s: (s.load, -s.to_s)
+        )
         rule = self.rules[failing.why]
-        if rule.slo.metric in {"errors", "goodput"} and limited_share(failing.ended()) > 0.5:
-            return "rate_limit"
-        return rule.slo.metric
+        if self.limited_at(failing):
+            return "rate_limit", rule.name
+        if self.goal.kind == "rate" and rule.latency and failing.grew:
+            return "instability", rule.name
+        return rule.slo.metric, rule.name
+
+    # Small things
 
     def rounded(self, load: float) -> float:
         """A load that can be asked for."""
+        load = min(self.goal.most, load)
         if self.goal.kind == "users":
-            return max(1.0, float(math.floor(load + 1e-9))) if math.isfinite(load) else self.goal.most
-        return min(self.goal.most, float(f"{load:.3g}"))
+            return max(1.0, float(math.floor(load + 1e-9)))
+        return max(self.least, float(f"{load:.3g}"))
 
     def visits(self) -> tuple[Visit, ...]:
         """As a finding tells them."""

@@ -1,36 +1,52 @@
 """The default strategy: climbs until an objective breaks, closes in on where, and confirms below it.
 
-What to do next follows from the evidence alone, so a hand may take the load at any time and give it back:
+    WARM     one user, until its times are steady
+    CLIMB    up to four times as many, until a load fails
+    ZOOM     where the break most likely is, until that is narrow
+    CONFIRM  a load below it, for long enough
+    CHECK    what failed, a second time; after a long search, an early load again
 
-    too little known -> one user    nothing failed -> CLIMB    interval wide -> ZOOM    below it -> CONFIRM
+What to do next follows from the evidence alone, so a hand may take the load at any time and give it back.
 """
 
-import math
 
 from msgspec import Struct
 
+from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious
+from llmprobe.control.ending import ending, refusal
 from llmprobe.control.evidence import Evidence
+from llmprobe.control.guesses import climb, hint_of
 from llmprobe.control.visits import Stay
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Goal, Move, Tick
 
-_NARROW = 1.15
+_NARROW, _NARROWER = 1.15, 1.08
+"""High over low of an interval that is narrow enough; while it is early, narrower still."""
+_EARLY_S = 60.0
+_CANDIDATE = 0.35
+"""The quantile of the break at which a capacity is confirmed."""
 _RAMP_MOST_S = 15.0
-_LONG_S = 240.0
-_CONFIRM_N = 60
-_CONFIRM_S = 20.0
-_BATCH_N = 40
+_LATE_S = 220.0
+"""From when on it closes in no more, and confirms."""
+_OVER_S = 400.0
+"""From when on it says what it has."""
+_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
+_CONFIRM_S = 10.0
+_REFERENCE_AFTER_S = 110.0
+"""A search that was shorter leaves no time for a drift worth a visit."""
+_APART_S = 12.0
+"""Between two failures that are not one bad moment."""
 
 
-class Plan(Struct, frozen=True):
+class _Plan(Struct, frozen=True):
     """What a stay is for, and what it must bring."""
 
     load: float
     n: int
-    held_s: float
-    why: str
+    says: str
+    held_s: float = 0.0
     eager: bool = False
-    """Whether it may end with fewer, where the bounds are far."""
+    """Whether fewer verdicts do while the bounds are far."""
 
 
 class Knee:
@@ -39,94 +55,205 @@ class Knee:
     def __init__(self, goal: Goal) -> None:
         self._goal = goal
         self._evidence = Evidence(goal)
-        self._plan: Plan | None = None
+        self._plan: _Plan | None = None
         self._asked: float | None = None
+        self._now_s = 0.0
 
     def step(self, tick: Tick) -> Action:
         """Take in what happened, and say what to do."""
-        evidence = self._evidence
-        evidence.take(tick)
+        self._now_s = tick.at_s
+        self._evidence.take(tick)
         if not tick.armed:
             self._plan = self._asked = None
-            return Action("watching: the hand has the load")
+            self._watch()
+            return Action("watches: a hand has the load, and what it shows counts")
         if self._asked is not None and tick.load != self._asked:
-            return Action(self._says())
+            return self._stays()
         self._asked = None
-        stay = evidence.stay
-        if stay is not None and self._plan is not None:
-            failing = evidence.failing(stay)
+        stay = self._evidence.stay
+        if stay is not None and self._plan is not None and stay.load == self._plan.load:
+            failing = self._evidence.failing(stay)
             if not failing and not self._enough(stay, self._plan):
-                return Action(self._says(), toward=self._toward())
-            stay.held = not failing
+                if tick.requests_left is None or tick.requests_left > 0:
+                    return self._stays()
+            elif not failing or self._evidence.learned(stay):
+                stay.held = not failing
+            else:
+                return self._stays()
         return self._decide(tick)
 
-    def _decide(self, tick: Tick) -> Action:
-        evidence = self._evidence
-        evidence.fit()
-        plan = self._next(tick)
-        if isinstance(plan, Finding):
-            return Action("done", finding=plan)
-        self._plan = plan
-        if plan.load == tick.load:
-            return Action(self._says(), toward=self._toward())
-        self._asked = plan.load
-        over_s = min(evidence.residence_s, _RAMP_MOST_S / self._goal.speed) if plan.load > tick.load else 0.0
-        return Action(self._says(), Move(plan.load, over_s), self._toward())
+    def _watch(self) -> None:
+        """Judge a load that a hand chose, as soon as it has shown enough."""
+        stay = self._evidence.stay
+        if stay is None or not stay.load:
+            return
+        if self._evidence.failing(stay):
+            stay.held = False
+        elif stay.settled and self._evidence.count(stay) >= _CLIMB_N:
+            stay.held = True
 
-    def _next(self, tick: Tick) -> Plan | Finding:
-        evidence, goal = self._evidence, self._goal
-        held = [stay.load for stay in evidence.stays if stay.held]
-        failed = [stay.load for stay in evidence.stays if stay.held is False]
-        if not held and not failed:
-            return Plan(evidence.least, 20, 0.0, "one user first", eager=True)
-        if not failed:
-            top = max(held)
-            if top >= goal.most:
-                return self._confirm(top) or self._found(top, "none")
-            return Plan(evidence.rounded(evidence.climb(top)), 20, 0.0, "climbing", eager=True)
-        low, middle, high = (evidence.posterior.quantile(q) for q in (0.05, 0.4, 0.95))
-        if evidence.posterior.holds(evidence.least) < 0.05 and evidence.least in failed:
-            return self._found(0.0, "zero")
-        late = tick.at_s > _LONG_S / goal.speed
-        narrow = high <= low * _NARROW or math.floor(high) - math.floor(low) <= 1
-        if not narrow and not late:
-            lowest = min(failed)
-            hint = evidence.hint()
-            load = evidence.rounded(middle)
-            if hint is not None and low < hint < high and evidence.rounded(hint) not in held:
-                load = evidence.rounded(hint)
-            load = max(evidence.least, load)
-            return Plan(load, _BATCH_N, 1.5 * evidence.residence_s, f"closing in between {low:.0f} and {high:.0f}")
-        candidate = max(evidence.least, evidence.rounded(evidence.posterior.quantile(0.3)))
-        confirmed = evidence.confirmed(_CONFIRM_N, _CONFIRM_S / goal.speed)
-        good = [load for load in confirmed if candidate - load <= max(1.0, 0.05 * candidate) and load <= evidence.posterior.quantile(0.7)]
-        if good:
-            return self._found(max(good), None)
-        return self._confirm(candidate) or self._found(candidate, None)
+    def finding(self) -> Finding:
+        """What can be said by now."""
+        self._evidence.fit()
+        if self._evidence.failed() and self._evidence.zero():
+            return ending(self._evidence, 0.0)
+        confirmed = self._evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
+        if not confirmed:
+            return refusal(self._evidence, "too few requests counted to confirm any load")
+        return ending(self._evidence, max(confirmed))
 
-    def _confirm(self, load: float) -> Plan | None:
-        if load in self._evidence.confirmed(_CONFIRM_N, _CONFIRM_S / self._goal.speed):
-            return None
-        seconds = max(_CONFIRM_S / self._goal.speed, 3 * self._evidence.residence_s)
-        return Plan(load, _CONFIRM_N, seconds, "confirming")
+    def _seconds(self, seconds: float) -> float:
+        return seconds / self._goal.speed
 
-    def _found(self, load: float, cause: str | None) -> Finding:
-        evidence = self._evidence
-        return Finding(
-            capacity=load, estimate=evidence.posterior.quantile(0.5), low=evidence.posterior.quantile(0.05), high=evidence.posterior.quantile(0.95),
-            cause=cause or evidence.cause(), visits=evidence.visits(),
-        )
+    def _stays(self) -> Action:
+        if self._plan is None:
+            return Action("begins")
+        return Action(self._plan.says + self._progress(), toward=self._toward())
 
-    def _enough(self, stay: Stay, plan: Plan) -> bool:
+    def _progress(self) -> str:
+        stay, plan = self._evidence.stay, self._plan
+        if stay is None or plan is None or stay.load != plan.load:
+            return ""
         if not stay.settled:
-            return False
-        n = min(self._evidence.count(stay))
-        if plan.eager and n >= min(8, 2 + plan.load) and self._evidence.easy(stay):
-            return True
-        return n >= plan.n and stay.held_s >= plan.held_s
-
-    def _says(self) -> str:
-        return "" if self._plan is None else f"{self._plan.why}: {self._plan.load:g}"
+            return ", settling"
+        return f", {min(self._evidence.count(stay), plan.n)} of {plan.n} verdicts"
 
     def _toward(self) -> float | None:
-        return None
+        return self._evidence.candidate(_CANDIDATE) if self._evidence.failed() else None
+
+    def _enough(self, stay: Stay, plan: _Plan) -> bool:
+        if not stay.settled:
+            return False
+        n = self._evidence.count(stay)
+        if plan.eager and n >= min(8, 2 + plan.load):
+            return self._evidence.steady(stay) and (n >= plan.n or self._evidence.easy(stay))
+        return n >= plan.n and stay.held_s >= plan.held_s
+
+    # What comes next
+
+    def _decide(self, tick: Tick) -> Action:
+        self._evidence.fit()
+        plan = self._next(tick)
+        if isinstance(plan, Finding):
+            return Action(_last_words(plan), finding=plan)
+        if tick.requests_left is not None and tick.requests_left < plan.load:
+            return Action("ends: the requests are spent", finding=self.finding())
+        self._plan = plan
+        if plan.load == tick.load:
+            return self._stays()
+        self._asked = plan.load
+        over_s = 0.0
+        if plan.load > max(tick.load, self._evidence.least):
+            residence_s = self._evidence.residence_s
+            over_s = min(residence_s * (0.5 if plan.eager else 1.0), self._seconds(_RAMP_MOST_S))
+        return Action(plan.says, Move(plan.load, over_s), self._toward())
+
+    def _next(self, tick: Tick) -> _Plan | Finding:
+        evidence = self._evidence
+        if evidence.bound is not None and (
+            not evidence.failed() or evidence.spoiled_at <= min(evidence.failed())
+        ):
+            return refusal(evidence, f"the probe was the bottleneck ({evidence.bound})")
+        held = evidence.held()
+        if not held and not evidence.failed():
+            return _Plan(
+                evidence.least,
+                _CLIMB_N,
+                f"learns how fast {self._called(evidence.least)} is answered",
+                eager=True,
+            )
+        if tick.at_s >= self._seconds(_OVER_S):
+            return self.finding()
+        if not evidence.failed():
+            return self._climb(max(held))
+        if evidence.zero():
+            return ending(evidence, 0.0)
+        return self._zoom(tick) or self._confirm() or self._check() or self._conclude()
+
+    def _climb(self, top: float) -> _Plan | Finding:
+        if top < self._goal.most:
+            load = self._evidence.rounded(climb(self._evidence, top))
+            return _Plan(
+                load, _CLIMB_N, f"climbs to {self._called(load)}: nothing has broken yet", eager=True
+            )
+        return self._confirmation(top) or ending(self._evidence, top)
+
+    def _zoom(self, tick: Tick) -> _Plan | None:
+        evidence = self._evidence
+        low, high = evidence.interval()
+        below, above = evidence.bracket()
+        step = evidence.step(above)
+        wanted = _NARROWER if tick.at_s < self._seconds(_EARLY_S) else _NARROW
+        narrow = high <= low * wanted or evidence.rounded(high) - evidence.rounded(low) <= step
+        if narrow or above - below <= step * 1.001 or tick.at_s >= self._seconds(_LATE_S):
+            return None
+        middle = evidence.posterior.quantile(0.45)
+        hint = hint_of(evidence)
+        if evidence.limited:
+            # A bucket that isn't empty yet lets more through than its limit.
+            middle = max(middle, 0.75 * above if hint is None else min(hint, 0.85 * above))
+        elif hint is not None and below < hint < above:
+            middle = hint
+        load = min(max(evidence.rounded(middle), below + step), above - step)
+        between = f"between {self._called(below, bare=True)} and {self._called(above)}"
+        says = f"closes in {between}, tries {self._called(load, bare=True)}"
+        return _Plan(load, _BATCH_N, says, held_s=1.5 * evidence.residence_s)
+
+    def _confirm(self) -> _Plan | None:
+        evidence = self._evidence
+        candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
+        if self._confirmed_near(candidate):
+            return None
+        return self._confirmation(candidate)
+
+    def _confirmed_near(self, candidate: float) -> float | None:
+        slack = max(self._evidence.step(candidate), 0.04 * candidate)
+        near = [
+            load
+            for load in self._evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
+            if candidate - load <= slack and load <= self._evidence.posterior.quantile(0.75)
+        ]
+        return max(near, default=None)
+
+    def _confirmation(self, load: float) -> _Plan | None:
+        seconds = max(self._seconds(_CONFIRM_S), 2.5 * self._evidence.residence_s)
+        if load in self._evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S)):
+            return None
+        return _Plan(load, _CONFIRM_N, f"holds {self._called(load)} to confirm", held_s=seconds)
+
+    def _check(self) -> _Plan | None:
+        """A second failure apart from the first; and after a long search, a low level again."""
+        evidence = self._evidence
+        if not evidence.failed_apart(self._seconds(_APART_S)):
+            load = min(evidence.failed())
+            return _Plan(
+                load,
+                _BATCH_N,
+                f"checks {self._called(load)} a second time: it failed once",
+                held_s=evidence.residence_s,
+            )
+        short = self._now_s < self._seconds(_REFERENCE_AFTER_S)
+        if reference_done(evidence) or (short and not suspicious(evidence)):
+            return None
+        load = reference_load(evidence)
+        return _Plan(
+            load, _REFERENCE_N, f"goes back to {self._called(load)} to see whether the endpoint has changed"
+        )
+
+    def _conclude(self) -> Finding:
+        evidence = self._evidence
+        if (drift := drift_of(evidence)) is not None:
+            return refusal(evidence, "the endpoint changed while it was measured", drift=drift)
+        candidate = evidence.candidate(_CANDIDATE)
+        return ending(evidence, self._confirmed_near(candidate) or candidate)
+
+    def _called(self, load: float, *, bare: bool = False) -> str:
+        if self._goal.kind == "rate":
+            return f"{load:.3g}" if bare else f"{load:.3g} requests/s"
+        return f"{load:g}" if bare else f"{load:g} user{'' if load == 1 else 's'}"
+
+
+def _last_words(finding: Finding) -> str:
+    if finding.refused is not None:
+        return f"ends without an answer: {finding.refused}"
+    return f"is done: {finding.capacity:g} hold"

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 Grid = NDArray[np.float64]
 
-_STEPS = 160
-_WIDTHS = (0.015, 0.03, 0.06, 0.12, 0.25, 0.5)
-_WIDTH_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.7, 0.4)
+_STEPS = 240
+_WIDTHS = (0.005, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5)
+_WIDTH_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.15)
+_SHARP = 0.06
+"""The widest of those that rise at once."""
 _CEILINGS = (1.0, 0.5, 0.2)
-_FLOORS = (0.0, 0.05, 0.2, 0.5, 2.0, 6.0)
+_FLOORS = (0.0, 0.05, 0.2, 0.5, 2.0, 4.0)
 """In budgets."""
-_FLOOR_WEIGHTS = (0.5, 0.2, 0.15, 0.1, 0.03, 0.02)
+_FLOOR_WEIGHTS = (0.5, 0.2, 0.12, 0.08, 0.05, 0.05)
+_LOADS, _SMOOTH = 800, 3
 _LEAST = 1e-4
 """No share is believed to be nearer to 0 or 1: one verdict must not rule a curve out."""
 
@@ -34,7 +37,11 @@ class Curve:
             for axis in np.meshgrid(middles, np.array(_WIDTHS), np.array(_CEILINGS), floors, indexing="ij")
         )
         weights = np.meshgrid(
-            np.ones(_STEPS), np.array(_WIDTH_WEIGHTS), np.ones(len(_CEILINGS)), np.array(_FLOOR_WEIGHTS), indexing="ij"
+            np.ones(_STEPS),
+            np.array(_WIDTH_WEIGHTS),
+            np.ones(len(_CEILINGS)),
+            np.array(_FLOOR_WEIGHTS),
+            indexing="ij",
         )
         self._prior = np.log(weights[1].ravel() * weights[3].ravel())
         self._middle, self._width, self._floor = middle, width, floor
@@ -52,9 +59,13 @@ class Curve:
         at = np.where(share >= 1, np.inf, at)
         return np.where(self._floor >= budget, 0.0, at)
 
-    def fit(self, evidence: Sequence[tuple[float, float, float]]) -> None:
-        """Weigh the curves by `(load, verdicts, violations)`, both counts over their design effect."""
-        total = self._prior.copy()
+    def fit(self, evidence: Sequence[tuple[float, float, float]], *, sharp: bool) -> None:
+        """Weigh the curves by `(load, verdicts, violations)`, both counts over their design effect.
+
+        `sharp` leaves those alone that rise at once, from a floor within the budget.
+        """
+        blunt = (self._width > _SHARP) | (self._floor >= self._budget)
+        total = np.where(blunt, -np.inf, self._prior) if sharp else self._prior.copy()
         for load, n, violations in evidence:
             good, bad = self._logs(load)
             total += (n - violations) * good + violations * bad
@@ -66,7 +77,10 @@ class Curve:
         below = np.concatenate(([0.0], np.cumsum(weights)))
         at = np.searchsorted(self._sorted, loads, side="left")
         survive: Grid = 1.0 - below[at] / below[-1]
-        return survive
+        # A curve stands for its neighbours up to half a step of the grid away.
+        return np.convolve(
+            np.pad(survive, _SMOOTH // 2, mode="edge"), np.ones(_SMOOTH) / _SMOOTH, mode="valid"
+        )
 
     def _logs(self, load: float) -> tuple[Grid, Grid]:
         """Logarithms of the share that passes and of the share that violates, for each curve."""
@@ -82,18 +96,18 @@ class Posterior:
 
     def __init__(self, budgets: Sequence[float], least: float, most: float) -> None:
         self.curves = [Curve(budget, least, most) for budget in budgets]
-        self.loads: Grid = np.exp(np.linspace(np.log(least * 0.6), np.log(most * 1.5), 600))
+        self.loads: Grid = np.exp(np.linspace(np.log(least * 0.6), np.log(most * 1.5), _LOADS))
         self._survival: Grid = np.ones_like(self.loads)
 
-    def fit(self, evidence: Sequence[Sequence[tuple[float, float, float]]]) -> None:
-        """Evidence for each curve."""
+    def fit(self, evidence: Sequence[Sequence[tuple[float, float, float]]], *, sharp: Sequence[bool]) -> None:
+        """Evidence for each curve, and which of them rise at once."""
         self._survival = np.ones_like(self.loads)
-        for curve, rows in zip(self.curves, evidence, strict=True):
-            curve.fit(rows)
+        for curve, rows, at_once in zip(self.curves, evidence, sharp, strict=True):
+            curve.fit(rows, sharp=at_once)
             self._survival *= curve.survival(self.loads)
 
     def quantile(self, share: float) -> float:
-        """The load below which the break lies with this probability; 0 below the least, infinite above the most."""
+        """The load below which the break lies with this probability; 0 below all, infinite beyond."""
         broken = 1.0 - self._survival
         at = int(np.searchsorted(broken, share))
         if at >= len(self.loads):

@@ -1,4 +1,4 @@
-"""Verdicts: for each request and objective, whether the request kept it. An objective is a budget of violations.
+"""Verdicts: whether a request kept an objective, which is a budget of violations.
 
 A first token is judged as soon as the request is as old as the bound; the time per token at the end, from 8
 tokens on; failures count against `errors` and `goodput`, and against no latency that they didn't show.
@@ -92,7 +92,9 @@ def of_ended(rules: tuple[Constraint, ...], record: RequestRecord) -> Verdicts:
     """All verdicts on a request; a good one violated nothing else."""
     each = [rule.ended(record) for rule in rules]
     worst = max((verdict for verdict in each if verdict is not None), default=None)
-    return tuple(worst if rule.slo.metric == "goodput" else verdict for rule, verdict in zip(rules, each, strict=True))
+    return tuple(
+        worst if rule.slo.metric == "goodput" else verdict for rule, verdict in zip(rules, each, strict=True)
+    )
 
 
 def of_open(rules: tuple[Constraint, ...], request: OpenRequest, now_s: float) -> Verdicts:

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from llmprobe.control.verdicts import Constraint, Verdicts, of_ended, of_open
 from llmprobe.core.finding import Visit
+from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.tick import Tick
 
 _GONE = 0.1
-"""A fall has settled once so few are left of the requests that were under way at it."""
+"""The share that may be left of the requests that were under way at a fall."""
 _PRIOR_BLOCKS = 4
 _USUAL = 2.0
 """How much more violations in a row vary than independent ones do: what is believed before it is measured."""
@@ -20,7 +21,7 @@ _MOST = 8.0
 class Sample:
     """A request, as evidence."""
 
-    __slots__ = ("e2e_s", "outcome", "started_s", "values", "verdicts")
+    __slots__ = ("e2e_s", "outcome", "started_s", "tokens", "tpot_s", "values", "verdicts")
 
     def __init__(self, started_s: float, verdicts: Verdicts) -> None:
         self.started_s = started_s
@@ -28,12 +29,29 @@ class Sample:
         self.values: tuple[float | None, ...] = ()
         self.outcome: Outcome | None = None
         self.e2e_s = math.nan
+        self.tokens = 0
+        self.tpot_s: float | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the answer came whole."""
+        return self.outcome is not None and self.outcome.completed
 
 
 class Stay:
     """One visit: a load from when it was set until the next change."""
 
-    def __init__(self, tick: Tick, *, before: "Stay | None", by: str, residence_s: float) -> None:
+    def __init__(
+        self,
+        tick: Tick,
+        *,
+        before: "Stay | None",
+        by: str,
+        kind: LoadKind,
+        residence_s: float,
+        patience_s: float,
+    ) -> None:
+        self._kind = kind
         self.load = tick.load
         self.level_id = tick.level_id
         self.by = by
@@ -47,13 +65,14 @@ class Stay:
         """Which constraint failed."""
         self.streaming = 0.0
         """Answers under way that had begun, at the most."""
-        self._fell = before is not None and before.load > self.load
+        self.fell = before is not None and before.load > self.load
         self._left_over: int | None = None
         self._ramp_s = tick.over_s
-        self._patience_s = residence_s
+        self._residence_s = residence_s
+        self._patience_s = patience_s
         self.settled_s = math.inf
-        self._in_flight_sum = 0.0
-        self._ticks = 0
+        self._in_flight: list[int] = []
+        """At each tick since it settled."""
 
     def take(self, tick: Tick, rules: tuple[Constraint, ...]) -> None:
         """The requests of this level that the tick tells of."""
@@ -71,8 +90,7 @@ class Stay:
         if self.settled_s == math.inf:
             self._settle(tick)
         elif tick.at_s >= self.settled_s:
-            self._in_flight_sum += tick.in_flight
-            self._ticks += 1
+            self._in_flight.append(tick.in_flight)
 
     def end(self, record: RequestRecord, rules: tuple[Constraint, ...]) -> None:
         """A request of this level ended."""
@@ -82,16 +100,25 @@ class Stay:
         sample.values = tuple(rule.value(record) for rule in rules)
         sample.outcome = record.outcome
         sample.e2e_s = record.e2e_s
+        sample.tokens = record.output_tokens or 0
+        sample.tpot_s = record.tpot_s
 
     def _settle(self, tick: Tick) -> None:
-        """After a rise, with its ramp; after a fall, once hardly anyone is left who was sent before it."""
-        if not self._fell:
+        """After a rise, with its ramp; after a fall, once those are gone who were too many.
+
+        At a rate there is no such number: there it takes until hardly a request is left that was sent before.
+        """
+        if not self.fell:
             self.settled_s = self.from_s + self._ramp_s
             return
-        old = sum(request.level_id != self.level_id for request in tick.open)
-        if self._left_over is None:
-            self._left_over = old + sum(record.level_id != self.level_id for record in tick.ended)
-        if old <= _GONE * self._left_over or tick.at_s >= self.from_s + self._patience_s:
+        gone = tick.in_flight <= self.load
+        if self._kind == "rate":
+            old = sum(request.level_id != self.level_id for request in tick.open)
+            if self._left_over is None:
+                self._left_over = max(old, 1)
+            gone = old <= _GONE * self._left_over
+        gone &= tick.at_s >= self.from_s + self._residence_s / 2
+        if gone or tick.at_s >= self.from_s + self._patience_s:
             self.settled_s = tick.at_s
 
     @property
@@ -106,8 +133,16 @@ class Stay:
 
     @property
     def in_flight(self) -> float | None:
-        """On average, since it settled."""
-        return self._in_flight_sum / self._ticks if self._ticks else None
+        """On average, in the later half of the time since it settled."""
+        late = self._in_flight[len(self._in_flight) // 2 :]
+        return sum(late) / len(late) if late else None
+
+    @property
+    def grew(self) -> bool:
+        """Whether what is in flight kept growing: a queue without end."""
+        third = len(self._in_flight) // 3
+        early, late = self._in_flight[:third], self._in_flight[-third:] if third else []
+        return third >= 2 and sum(late) > 1.3 * sum(early)
 
     def counting(self) -> Iterator[Sample]:
         """Those that were sent after it settled."""
@@ -131,7 +166,9 @@ class Stay:
     def values(self, rule: int) -> list[float]:
         """What the requests that count showed of a bounded duration."""
         return sorted(
-            value for sample in self.counting() if sample.values and (value := sample.values[rule]) is not None
+            value
+            for sample in self.counting()
+            if sample.values and (value := sample.values[rule]) is not None
         )
 
     def dispersion(self, rule: int, usual: float = _USUAL) -> float:
@@ -142,6 +179,15 @@ class Stay:
             if sample.verdicts[rule] is not None
         ]
         return dispersion([v for v in verdicts if v is not None], max(4, round(self.load)), usual)
+
+    def pace(self) -> list[float]:
+        """Time per token of the answers that count."""
+        return [sample.tpot_s for sample in self.counting() if sample.completed and sample.tpot_s is not None]
+
+    def completed(self) -> tuple[int, int]:
+        """Answers and output tokens that came since it settled, whenever they were asked for."""
+        came = [s for s in self.samples.values() if s.completed and s.started_s + s.e2e_s >= self.settled_s]
+        return len(came), sum(sample.tokens for sample in came)
 
     def ended(self) -> list[Sample]:
         """The requests of it that came to an end, those of the ramp too."""

@@ -1,0 +1,69 @@
+"""Whether the endpoint itself changed while it was measured: an early load, visited again late."""
+
+from llmprobe.control.evidence import Evidence
+from llmprobe.control.visits import Stay
+
+_DRIFT = 1.15
+"""How much the pace of tokens may move between two visits to one load."""
+_PACES = 5
+"""Answers that tell the pace of a stay."""
+_ODD = 1.08
+"""How far off that line a pace may be."""
+
+
+def reference_load(evidence: Evidence) -> float:
+    """An early, low load whose pace is known."""
+    held = evidence.held()
+    known = [s for s in evidence.stays if s.load in held and s.held and len(s.pace()) >= _PACES]
+    return min(known, key=lambda s: s.from_s).load if known else evidence.least
+
+
+def reference_done(evidence: Evidence) -> bool:
+    """Whether it was visited again, late."""
+    return len(_references(evidence)) > 1
+
+
+def suspicious(evidence: Evidence) -> bool:
+    """Whether a later stay's pace is off the straight line through the climb: reason to look again."""
+    paced = [(s.load, _median(s.pace())) for s in evidence.stays if s.held and len(s.pace()) >= 3]
+    known = [(load, pace) for load, pace in paced if pace is not None]
+    rising = 1
+    while rising < len(known) and known[rising][0] > known[rising - 1][0]:
+        rising += 1
+    (first, first_s), (top, top_s) = known[0], known[rising - 1]
+    if rising < 2 or rising == len(known):
+        return False
+    slope = (top_s - first_s) / (top - first)
+    return any(
+        not 1 / _ODD <= pace_s / (first_s + slope * (load - first)) <= _ODD
+        for load, pace_s in known[rising:]
+        if load <= 2 * top
+    )
+
+
+def drift_of(evidence: Evidence) -> str | None:
+    """How the pace at the reference moved, if it did."""
+    references = _references(evidence)
+    if len(references) < 2:
+        return None
+    first, last = (_median(s.pace()) for s in (references[0], references[-1]))
+    if not first or not last or 1 / _DRIFT <= last / first <= _DRIFT:
+        return None
+    change = f"{last / first - 1:.0%} longer" if last > first else f"{1 - last / first:.0%} less long"
+    return f"a token took {change} than before, at the same load of {references[0].load:g}"
+
+
+def _references(evidence: Evidence) -> list[Stay]:
+    load = reference_load(evidence)
+    return [s for s in evidence.stays if s.load == load and s.held and len(s.pace()) >= _PACES]
+
+
+def noise(evidence: Evidence) -> str | None:
+    """A load that failed once and held another time."""
+    both = set(evidence.failed()) & set(evidence.held())
+    return f"{min(both):g} failed at one time and held at another" if both else None
+
+
+def _median(values: list[float]) -> float | None:
+    """The middle one, the upper of two."""
+    return sorted(values)[len(values) // 2] if values else None

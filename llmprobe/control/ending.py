@@ -1,0 +1,53 @@
+"""The end of a search: the evidence as a finding."""
+
+from llmprobe.control.changes import noise
+from llmprobe.control.evidence import Evidence
+from llmprobe.core.finding import Cause, Finding
+
+_WIDE = 1.5
+"""High over low of an interval that says too little."""
+
+
+def ending(evidence: Evidence, capacity: float) -> Finding:
+    """A capacity with what it rests on; a refusal where the interval is too wide."""
+    low, high = evidence.interval()
+    estimate = evidence.posterior.quantile(0.5)
+    failed = [stay for stay in evidence.stays if stay.held is False and stay.load > capacity]
+    cause, slo = _cause(evidence, capacity, nothing_failed=not failed)
+    if failed and capacity and evidence.rounded(high) - evidence.rounded(low) > 1 and high > low * _WIDE:
+        return refusal(
+            evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
+        )
+    here = [stay for stay in evidence.stays if stay.load == capacity and stay.held]
+    lowest = min((stay.load for stay in failed), default=None)
+    times = [stay.from_s for stay in failed if stay.load == lowest]
+    k = 0 if slo is None else [rule.name for rule in evidence.rules].index(slo)
+    tallies = [evidence.tally(stay, k) for stay in here]
+    held_s = sum(stay.held_s for stay in here)
+    done = sum(stay.completed()[0] for stay in here)
+    tokens = sum(stay.completed()[1] for stay in here)
+    apart_s = times[-1] - times[0] if len(times) > 1 else None
+    return Finding(
+        capacity=capacity, estimate=estimate, low=low, high=min(high, 4 * evidence.goal.most),
+        cause=cause, slo=slo, held_s=held_s, n=sum(n for n, _ in tallies),
+        violations=round(sum(bad for _, bad in tallies)), visits=evidence.visits(), kind=evidence.goal.kind,
+        requests_per_s=done / held_s if held_s else None, tokens_per_s=tokens / held_s if held_s else None,
+        failed_at=lowest, failed_times=len(times), failed_apart_s=apart_s,
+        noise=noise(evidence),
+    )  # fmt: skip
+
+
+def refusal(evidence: Evidence, why: str, *, drift: str | None = None) -> Finding:
+    """No honest answer, with what was seen all the same."""
+    low, high = evidence.interval()
+    return Finding(
+        capacity=None, estimate=evidence.posterior.quantile(0.5), low=low, high=high, cause=None, refused=why,
+        drift=drift, visits=evidence.visits(), kind=evidence.goal.kind,
+    )  # fmt: skip
+
+
+def _cause(evidence: Evidence, capacity: float, *, nothing_failed: bool) -> tuple[Cause, str | None]:
+    if nothing_failed:
+        return "none", None
+    cause, slo = evidence.cause(capacity)
+    return ("zero" if capacity == 0 else cause), slo

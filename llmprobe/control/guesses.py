@@ -1,0 +1,44 @@
+"""Where the next load might best be: guesses by physics. The posterior decides; they save time."""
+
+import math
+
+from llmprobe.control.evidence import Evidence
+from llmprobe.control.visits import Stay
+from llmprobe.core.slo import QUANTILES
+
+
+def climb(evidence: Evidence, top: float) -> float:
+    """The next load above one that holds: where a straight line meets a bound, within 1.5 to 4 times."""
+    rows = sorted((s for s in evidence.stays if s.held and not s.spoiled), key=lambda s: s.load)
+    factor, last = 4.0, rows[-1]
+    for k, rule in enumerate(evidence.rules):
+        value = _quantile(evidence, last, k)
+        for lower in (rows[0], rows[max(0, len(rows) - 2)]):
+            below = _quantile(evidence, lower, k)
+            if value is None or below is None or value <= below or last.load <= lower.load:
+                continue
+            slope = (value - below) / (last.load - lower.load)
+            factor = min(factor, max(1.5, (last.load + (rule.slo.bound - value) / slope) / last.load))
+    return min(evidence.goal.most, top * factor)
+
+
+def hint_of(evidence: Evidence) -> float | None:
+    """Where the lowest failing stay puts the break, until that was tried.
+
+    Under a rate limit, what is let through; with a queue, the answers that had begun when it was fullest.
+    """
+    failing = evidence.lowest_failed()
+    guess: float | None = None
+    if evidence.limited_at(failing):
+        guess = failing.in_flight
+    elif evidence.rules[failing.why].slo.metric in {"ttft", "ttfo"}:
+        guess = failing.streaming
+    if guess is None or any(abs(stay.load - guess) <= max(0.5, 0.04 * guess) for stay in evidence.stays):
+        return None
+    return guess
+
+
+def _quantile(evidence: Evidence, stay: Stay, k: int) -> float | None:
+    values = stay.values(k)
+    q = QUANTILES[evidence.rules[k].slo.quantile or "p95"]
+    return values[min(len(values) - 1, math.ceil(q * len(values)) - 1)] if values else None

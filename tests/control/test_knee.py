@@ -1,0 +1,186 @@
+"""Searches as stories: tiny endpoints, what is found, and what is done on the way."""
+
+import pytest
+
+from llmprobe.control import STRATEGIES
+from llmprobe.core.outcome import Outcome
+from llmprobe.core.slo import DEFAULT_SLOS, parse_slos
+from llmprobe.core.tick import Goal
+
+OK = Outcome.OK
+
+
+def queue(slots: int):
+    """The first token waits once the slots are taken."""
+    return lambda load, index, at_s: (0.2 + max(0.0, load - slots) * 0.4, 0.02, OK)
+
+
+def slowing(load, index, at_s):
+    """60 ms a token at 41 users."""
+    return (0.2, 0.019 + 0.001 * load, OK)
+
+
+def refusing(cap: int):
+    """Above the cap, the share that is too much gets a 429."""
+
+    def answers(load, index, at_s):
+        refused = load > cap and index % int(load) >= cap
+        return (0.2, 0.02, Outcome.RATE_LIMITED if refused else OK)
+
+    return answers
+
+
+def knee(most: float = 256, slos=DEFAULT_SLOS, **fields):
+    return STRATEGIES["knee"](Goal(slos, most=most, **fields))
+
+
+@pytest.mark.parametrize("slots", [3, 10, 40])
+def test_a_queue_is_found_where_it_breaks_the_first_token(bench, slots):
+    finding = bench(queue(slots)).search(knee())
+    assert finding.capacity == pytest.approx(slots + 2, abs=max(1, 0.06 * slots))
+    assert (finding.cause, finding.slo) == ("ttft", "p95 ttft < 1s")
+    assert finding.low <= slots + 3
+    assert finding.high >= slots + 2
+
+
+def test_tokens_that_slow_down_are_found_where_they_break_the_bound(bench):
+    finding = bench(slowing).search(knee())
+    assert finding.capacity == pytest.approx(41, abs=2)
+    assert finding.cause == "tpot"
+
+
+def test_without_a_break_the_most_is_held_and_named(bench):
+    finding = bench(queue(1000)).search(knee(most=50))
+    assert (finding.capacity, finding.cause, finding.slo) == (50, "none", None)
+    assert finding.n >= 40
+
+
+def test_an_endpoint_that_fails_one_user_has_none(bench):
+    finding = bench(lambda load, index, at_s: (1.5, 0.02, OK)).search(knee())
+    assert (finding.capacity, finding.cause, finding.slo) == (0, "zero", "p95 ttft < 1s")
+
+
+def test_errors_at_any_load_leave_no_capacity(bench):
+    broken = bench(lambda load, index, at_s: (0.2, 0.02, Outcome.SERVER_ERROR if index % 20 == 7 else OK))
+    finding = broken.search(knee())
+    assert (finding.capacity, finding.slo) == (0, "errors < 1%")
+
+
+def test_a_rate_limit_is_obeyed_and_named(bench):
+    limited = bench(refusing(12))
+    finding = limited.search(knee())
+    assert finding.capacity == pytest.approx(12, abs=1)
+    assert (finding.cause, finding.slo) == ("rate_limit", "errors < 1%")
+
+
+def test_the_largest_load_allowed_is_never_exceeded(bench):
+    endpoint = bench(queue(100))
+    loads = []
+    strategy = knee(most=30)
+    while True:
+        action = endpoint.step(strategy)
+        loads += [] if action.move is None else [action.move.load]
+        if action.finding is not None:
+            break
+    assert max(loads) == 30
+
+
+def test_a_load_that_clearly_fails_is_left_within_seconds(bench):
+    endpoint, strategy = bench(queue(10)), knee()
+    moves = []
+    while True:
+        action = endpoint.step(strategy)
+        if action.move is not None:
+            moves.append((endpoint.now_s, action.move.load))
+        if action.finding is not None:
+            break
+    over = [
+        (after - at, load) for (at, load), (after, _) in zip(moves, moves[1:], strict=False) if load >= 15
+    ]
+    assert over
+    assert all(stayed < 6 for stayed, _ in over)
+
+
+def test_while_a_hand_has_the_load_it_makes_no_move_and_learns(bench):
+    endpoint, strategy = bench(queue(10)), knee()
+    for _ in range(10):
+        endpoint.step(strategy)
+    endpoint.armed = False
+    endpoint.move(8)
+    for _ in range(80):
+        action = endpoint.step(strategy)
+        assert action.move is None
+        assert "hand" in action.says
+    endpoint.armed = True
+    moves = []
+    while (action := endpoint.step(strategy)).finding is None:
+        moves += [] if action.move is None else [action.move.load]
+    assert moves[0] > 8
+    assert action.finding.capacity == pytest.approx(12, abs=1)
+    assert {visit.by for visit in action.finding.visits} == {"autopilot", "hand"}
+
+
+def test_a_probe_that_is_the_bottleneck_gives_no_answer(bench):
+    endpoint, strategy = bench(queue(1000)), knee()
+    for _ in range(30):
+        endpoint.step(strategy)
+    endpoint.bound = "its event loop lags"
+    finding = endpoint.search(strategy)
+    assert finding.capacity is None
+    assert "its event loop lags" in finding.refused
+
+
+def test_an_endpoint_that_slowed_down_meanwhile_gives_no_answer(bench):
+    drifting = bench(lambda load, index, at_s: (0.2, (0.02 + 0.001 * load) * (1 + at_s / 300), OK))
+    finding = drifting.search(knee())
+    assert finding.capacity is None
+    assert finding.refused == "the endpoint changed while it was measured"
+    assert "a token took" in finding.drift
+
+
+def test_it_ends_when_the_requests_are_spent(bench):
+    endpoint = bench(queue(10))
+    endpoint.requests_left = 0
+    finding = endpoint.search(knee())
+    assert finding.capacity is None
+    assert finding.refused == "too few requests counted to confirm any load"
+
+
+def test_a_clock_that_runs_faster_makes_for_a_shorter_search(bench):
+    def fast(load, index, at_s):
+        return (0.02 + max(0.0, load - 10) * 0.04, 0.002, OK)
+
+    slos = tuple(slo.scaled(10) for slo in DEFAULT_SLOS)
+    endpoint = bench(fast)
+    finding = endpoint.search(knee(slos=slos, speed=10.0))
+    assert finding.capacity == pytest.approx(12, abs=1)
+    assert endpoint.now_s < 30
+
+
+def test_any_set_of_objectives_will_do(bench):
+    finding = bench(queue(10)).search(knee(slos=parse_slos(["p50 e2e < 1.5s", "goodput > 90%"])))
+    assert finding.capacity == pytest.approx(11, abs=1)
+    assert finding.slo == "p50 e2e < 1.5s"
+
+
+def test_the_same_ticks_give_the_same_actions(bench):
+    def told():
+        endpoint, strategy = bench(queue(10)), knee()
+        while True:
+            action = endpoint.step(strategy)
+            yield action
+            if action.finding is not None:
+                return
+
+    assert list(told()) == list(told())
+
+
+def test_what_it_says_is_a_calm_line_in_the_present_tense(bench):
+    endpoint, strategy = bench(queue(10)), knee()
+    said = []
+    while (action := endpoint.step(strategy)).finding is None:
+        said.append(action.says)
+    first_words = {line.split()[0] for line in said}
+    assert first_words <= {"begins", "learns", "climbs", "closes", "holds", "checks", "goes"}
+    assert any("verdicts" in line for line in said)
+    assert all("\n" not in line and len(line) < 90 for line in said)
