@@ -40,3 +40,7 @@ def test_help_loads_no_client_no_tokenizer_and_no_screen():
 @pytest.mark.parametrize("module", ["llmprobe.cli.run", "llmprobe.workers.process", "llmprobe.sim.server"])
 def test_what_runs_without_a_screen_loads_none(module):
     assert _loaded_by(f"import {module}").isdisjoint(_SCREEN)
+
+
+def test_the_table_of_strategies_loads_no_numpy_until_one_is_made():
+    assert "numpy" not in _loaded_by("from llmprobe.control import STRATEGIES")

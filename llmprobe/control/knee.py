@@ -9,7 +9,6 @@
 What to do next follows from the evidence alone, so a hand may take the load at any time and give it back.
 """
 
-
 from msgspec import Struct
 
 from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious

@@ -16,7 +16,7 @@ Answer = tuple[float, float, Outcome]
 
 
 class Bench:
-    """Users in a closed loop; `answers(load, index, at_s)` says what a request gets. Answers have 40 tokens."""
+    """Users in a closed loop; `answers(load, index, at_s)` says what a request gets, of 40 tokens."""
 
     def __init__(self, answers: Callable[[float, int, float], Answer]) -> None:
         self._answers = answers

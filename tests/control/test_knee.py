@@ -1,5 +1,7 @@
 """Searches as stories: tiny endpoints, what is found, and what is done on the way."""
 
+from itertools import pairwise
+
 import pytest
 
 from llmprobe.control import STRATEGIES
@@ -94,9 +96,7 @@ def test_a_load_that_clearly_fails_is_left_within_seconds(bench):
             moves.append((endpoint.now_s, action.move.load))
         if action.finding is not None:
             break
-    over = [
-        (after - at, load) for (at, load), (after, _) in zip(moves, moves[1:], strict=False) if load >= 15
-    ]
+    over = [(after - at, load) for (at, load), (after, _) in pairwise(moves) if load >= 15]
     assert over
     assert all(stayed < 6 for stayed, _ in over)
 
