@@ -85,6 +85,8 @@ class Interval(Struct, frozen=True, tag="interval"):
     """The worst delay of the worker's own event loop."""
     stamp_error: Histogram = field(default_factory=Histogram)
     """Stamp minus the server's own time of the write, where it tells and both share a clock."""
+    chunk_gaps: Histogram = field(default_factory=Histogram)
+    """Gaps between reads that brought text, however many tokens each."""
     starts: Histogram = field(default_factory=Histogram)
     """How long requests that could start (their user free, their arrival due) waited until they were sent."""
     idle_share: float = 0.0

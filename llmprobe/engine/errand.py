@@ -21,6 +21,7 @@ from llmprobe.cost.prices import usd
 from llmprobe.engine.clock import Clock
 from llmprobe.engine.outbox import Outbox
 from llmprobe.engine.pacer import Level
+from llmprobe.metrics.worth import ChunkWorth
 from llmprobe.wire.dialects import dialect
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight, Phase
@@ -54,6 +55,7 @@ class Errands:
         """The level in force; a request keeps the one it started at."""
         self.on_fault: Callable[[LocalError], None] = _unheard
         self._write = write
+        self._worth = ChunkWorth()
         self._endpoint = scenario.endpoint
         self._dialect = dialect(scenario.endpoint.dialect)
         self._key = os.environ.get(plan.key_env, "").strip() or None if plan.key_env else None
@@ -87,11 +89,12 @@ class Errands:
         return Flight(
             request, self._dialect, self._endpoint.timeouts, listener=listener,
             secrets=[self._key] if self._key else [], tokenizer=self._tokenizer,
-            save_text=plan.save_text, gaps=plan.gaps,
+            save_text=plan.save_text, gaps=plan.gaps, tokens_per_chunk=self._worth.tokens_in_chunk,
         )  # fmt: skip
 
     def file(self, record: RequestRecord, reply: Reply) -> None:
         """Put a record on disk, then tell of it."""
+        self._worth.add(record)
         told = reply.text if self.log_text else None
         limits = None if reply.rate_limit.source is None else reply.rate_limit
         try:
@@ -233,12 +236,12 @@ class _Ear:
         if late_s is not None:
             self._outbox.stamp_errors_s.append(late_s)
 
-    def gap(self, seconds: float, times: int) -> None:
-        """So long since the text before."""
-        if times == 1:
+    def gap(self, seconds: float, tokens: int) -> None:
+        """So long since the arrival before."""
+        if tokens == 1:
             self._outbox.gaps_s.append(seconds)
         else:
-            self._outbox.gaps_s.extend([seconds] * times)
+            self._outbox.split_gaps.append((seconds, tokens))
 
 
 def _usd(prices: Prices | None, reply: Reply) -> float | None:

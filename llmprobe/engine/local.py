@@ -230,13 +230,15 @@ class LocalEngine:
                 due = time.monotonic()
 
     def _tell_interval(self, lag_s: float) -> None:
-        text_chunks, itl, stamp_error, starts = self._outbox.take_counters()
+        counted = self._outbox.take_counters()
         crew = self._crew
         self._outbox.put(
             Interval(
-                self.worker, self._clock.now_s(), text_chunks, itl, crew.active, crew.draining,
-                crew.in_flight, crew.backing_off, self._cpu.share(), max(0.0, lag_s), stamp_error,
-                starts, self._idle_share(),
+                worker=self.worker, at_s=self._clock.now_s(), text_chunks=counted.text_chunks,
+                itl=counted.itl, active=crew.active, draining=crew.draining, in_flight=crew.in_flight,
+                backing_off=crew.backing_off, cpu_share=self._cpu.share(), lag_s=max(0.0, lag_s),
+                stamp_error=counted.stamp_error, chunk_gaps=counted.chunk_gaps, starts=counted.starts,
+                idle_share=self._idle_share(),
             )
         )  # fmt: skip
         self._tell_rows()

@@ -4,11 +4,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+from msgspec import Struct
+
 from llmprobe.core.events import Event
 from llmprobe.core.histogram import Histogram
 
 BATCH_S = 0.05
 """The longest an event waits for its batch."""
+
+
+class Counters(Struct, frozen=True):
+    """What an `Interval` takes along; its fields of the same names say what each is."""
+
+    text_chunks: int
+    itl: Histogram
+    chunk_gaps: Histogram
+    stamp_error: Histogram
+    starts: Histogram
 
 
 class Outbox:
@@ -20,7 +32,9 @@ class Outbox:
         self._closed = False
         self.text_chunks = 0
         self.gaps_s: list[float] = []
-        """Between tokens."""
+        """Before arrivals of one token."""
+        self.split_gaps: list[tuple[float, int]] = []
+        """Before arrivals of several tokens, and how many."""
         self.stamp_errors_s: list[float] = []
         self.starts_s: list[float] = []
         """From when a request could start until it was sent."""
@@ -30,14 +44,17 @@ class Outbox:
         self._events.append(event)
         self._some.set()
 
-    def take_counters(self) -> tuple[int, Histogram, Histogram, Histogram]:
-        """Text chunks, token gaps, stamp errors and waits before starts since the last call."""
-        taken = (
-            self.text_chunks, Histogram.of(self.gaps_s), Histogram.of(self.stamp_errors_s),
-            Histogram.of(self.starts_s),
-        )  # fmt: skip
+    def take_counters(self) -> Counters:
+        """What was counted since the last call."""
+        itl, chunk_gaps = Histogram.of(self.gaps_s), Histogram.of(self.gaps_s)
+        if self.split_gaps:
+            chunk_gaps.merge(Histogram.of([gap_s for gap_s, _ in self.split_gaps]))
+            itl.merge(Histogram.of([gap_s / n for gap_s, n in self.split_gaps for _ in range(n)]))
+        taken = Counters(
+            self.text_chunks, itl, chunk_gaps, Histogram.of(self.stamp_errors_s), Histogram.of(self.starts_s)
+        )
         self.text_chunks = 0
-        for samples in (self.gaps_s, self.stamp_errors_s, self.starts_s):
+        for samples in (self.gaps_s, self.split_gaps, self.stamp_errors_s, self.starts_s):
             samples.clear()
         return taken
 

@@ -27,6 +27,7 @@ from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.recent import Recent
 from llmprobe.metrics.seconds import Seconds
 from llmprobe.metrics.snapshot import LOG_LENGTH, WINDOW_S, Finished, Snapshot
+from llmprobe.metrics.worth import ChunkWorth
 
 
 class _Open:
@@ -58,8 +59,7 @@ class Aggregator:
         self._log: deque[Finished] = deque(maxlen=LOG_LENGTH)
         self._outcomes: Counter[Outcome] = Counter()
         self._sources: Counter[str] = Counter()
-        self._counted_tokens = 0
-        self._counted_chunks = 0
+        self._worth = ChunkWorth()
         self._input_tokens = 0
         self._output_tokens = 0
         self._usd: float | None = None
@@ -104,7 +104,9 @@ class Aggregator:
         counts = Counter(self._answers.values)
         answers = sum(counts.values())
         newest = self._intervals.values()
-        tokens_per_s = sum(self._chunks.values) * self.tokens_per_chunk / span_s if self._started else None
+        tokens_per_s = (
+            sum(self._chunks.values) * self._worth.tokens_per_chunk / span_s if self._started else None
+        )
         tpot = percentiles(self._tpot.values)
         timeouts = sum(counts[outcome] for outcome in TIMEOUTS)
         limited, server = counts[Outcome.RATE_LIMITED], counts[Outcome.SERVER_ERROR]
@@ -120,13 +122,13 @@ class Aggregator:
             ttft=percentiles(self._ttft.values),
             tpot=tpot,
             tokens_per_s=tokens_per_s,
-            tokens_estimated=not self._counted_tokens,
+            tokens_estimated=not self._worth.known,
             tokens_per_s_per_user=1 / tpot.p50 if tpot.p50 else None,
             rate_limited_share=limited / answers if answers else None,
             server_errors_10s=server,
             timeouts_10s=timeouts,
             other_failures_10s=_failed(counts) - limited - server - timeouts,
-            seconds=self._seconds.until(at_s, self.tokens_per_chunk),
+            seconds=self._seconds.until(at_s, self._worth.tokens_per_chunk),
             levels=self._levels.figures(at_s),
             outcomes=dict(self._outcomes),
             started=self._started,
@@ -145,11 +147,6 @@ class Aggregator:
             probe_lag_s=max((interval.lag_s for interval in newest), default=0.0),
             probe_bound=self._levels.bound,
         )
-
-    @property
-    def tokens_per_chunk(self) -> float:
-        """What a text chunk is worth in tokens, by the usage seen so far; 1 until there is some."""
-        return self._counted_tokens / self._counted_chunks if self._counted_chunks else 1.0
 
     def _watch_probe(self, event: Event) -> None:
         if (moment := self._moments.fold(event)) is not None:
@@ -183,9 +180,7 @@ class Aggregator:
         self._output_tokens += record.output_tokens or 0
         if record.token_source is not None:
             self._sources[record.token_source] += 1
-        if record.token_source not in {None, "estimate"} and record.output_tokens and record.text_chunks:
-            self._counted_tokens += record.output_tokens
-            self._counted_chunks += record.text_chunks
+        self._worth.add(record)
         if record.usd is not None:
             self._usd = (self._usd or 0.0) + record.usd
 

@@ -52,6 +52,7 @@ class Health:
         self._lags = Histogram()
         self._starts = Histogram()
         self.itl = Histogram()
+        self.chunk_gaps = Histogram()
         self._stamps: Counter[str] = Counter()
 
     @property
@@ -62,6 +63,7 @@ class Health:
     def observe(self, moment: Moment) -> None:
         """A second at this load."""
         self.itl.merge(moment.itl)
+        self.chunk_gaps.merge(moment.chunk_gaps)
         if not moment.in_flight:
             return
         self._seconds += 1

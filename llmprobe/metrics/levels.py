@@ -207,6 +207,11 @@ class Levels:
         """Gaps between tokens in the settled time of all visits."""
         return merged(place.health.itl for place in self._places.values())
 
+    @property
+    def chunk_gaps(self) -> Histogram:
+        """Gaps between reads that brought text, in the same time."""
+        return merged(place.health.chunk_gaps for place in self._places.values())
+
     def _figures(self, target: float, now_s: float) -> LevelFigures:
         place = self._places[target]
         seconds = math.fsum(visit.seconds(now_s) for visit in place.visits)

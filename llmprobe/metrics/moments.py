@@ -24,6 +24,8 @@ class Moment(Struct, frozen=True):
     """The worst delay of a worker's own loop."""
     stamp_error: Histogram = field(default_factory=Histogram)
     """Against the times that a server on this machine tells."""
+    chunk_gaps: Histogram = field(default_factory=Histogram)
+    """Gaps between reads that brought text, however many tokens each."""
     starts: Histogram = field(default_factory=Histogram)
     """How long requests that could start waited until they were sent; connecting is left out."""
     idle_share: float = 0.0
@@ -76,6 +78,7 @@ class Moments:
             cpu_share=_worst(parts, "cpu_share"),
             lag_s=max((part.lag_s for part in parts), default=0.0),
             stamp_error=merged(part.stamp_error for part in parts),
+            chunk_gaps=merged(part.chunk_gaps for part in parts),
             starts=merged(part.starts for part in parts),
             idle_share=_worst(parts, "idle_share"),
         )

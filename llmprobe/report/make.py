@@ -43,6 +43,7 @@ class _Settled(Struct, frozen=True):
     levels: tuple[LevelFigures, ...]
     records: tuple[RequestRecord, ...]
     itl: Histogram
+    chunk_gaps: Histogram
 
 
 def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[RequestRecord] = ()) -> Result:
@@ -51,7 +52,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     speed = speed_of(scenario.endpoint.url)
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     settled = _settled(run, records, slos, scenario)
-    latency = _latency(settled.records, settled.itl)
+    latency = _latency(settled)
     began, ended = run.began, run.ended
     probe = _probe(run, records, settled.levels)
     totals = _totals(records)
@@ -116,7 +117,7 @@ def _settled(
     end_s = max((m.at_s for m in run.series if m.target), default=_last_s(run, records))
     _seconds_until(fold, series, end_s)
     fold.close(end_s)
-    return _Settled(fold.figures(end_s), tuple(counting), fold.itl)
+    return _Settled(fold.figures(end_s), tuple(counting), fold.itl, fold.chunk_gaps)
 
 
 def _seconds_until(fold: Levels, series: deque[Moment], at_s: float) -> None:
@@ -134,12 +135,12 @@ def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
     return max(times, default=0.0)
 
 
-def _latency(records: Sequence[RequestRecord], itl: Histogram) -> Latency:
+def _latency(settled: _Settled) -> Latency:
     spreads = {
-        f"{metric}_s": percentiles(latencies(records, metric))
+        f"{metric}_s": percentiles(latencies(settled.records, metric))
         for metric in ("ttft", "ttfo", "tpot", "e2e", "connect")
     }
-    return Latency(itl_s=_of_histogram(itl), **spreads)
+    return Latency(itl_s=_of_histogram(settled.itl), chunk_gap_s=_of_histogram(settled.chunk_gaps), **spreads)
 
 
 def _of_histogram(histogram: Histogram) -> Percentiles:

@@ -49,6 +49,8 @@ class Latency(Struct, frozen=True):
     tpot_s: Percentiles
     e2e_s: Percentiles
     connect_s: Percentiles
+    chunk_gap_s: Percentiles
+    """Between reads that brought text, as a person sees it; `itl_s` where each brings one token."""
 
 
 class Throughput(Struct, frozen=True):

@@ -94,6 +94,8 @@ def _latencies(result: Result) -> Iterator[str]:
     yield _row("", "n", "mean", "p50", "p90", "p95", "p99", "max")
     latency = result.latency
     rows = {"TTFT": latency.ttft_s, "ITL": latency.itl_s, "TPOT": latency.tpot_s, "E2E": latency.e2e_s}
+    if latency.chunk_gap_s.n != latency.itl_s.n:
+        rows["chunk gap"] = latency.chunk_gap_s
     for name, spread in rows.items():
         if spread.n:
             yield _row(name, str(spread.n), *(_s(value) for value in _columns(spread)))

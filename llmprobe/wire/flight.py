@@ -47,6 +47,7 @@ class Flight:
         tokenizer: Tokenizer | None = None,
         save_text: bool = False,
         gaps: bool = False,
+        tokens_per_chunk: float = 1.0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.request = request
@@ -54,8 +55,9 @@ class Flight:
         self.on_phase: Callable[[], None] = _nobody
         """Called whenever `phase` changes."""
         self.reader = StreamReader(
-            dialect, listener, whole_text=save_text or tokenizer is not None, gaps=gaps
-        )
+            dialect, listener, whole_text=save_text or tokenizer is not None, gaps=gaps,
+            tokens_per_chunk=tokens_per_chunk,
+        )  # fmt: skip
         self._timeouts = timeouts
         self._listener = listener
         self._secrets = {*secrets, *secrets_in(request.headers)}

@@ -1,12 +1,14 @@
 """How a body is cut into events: server-sent events (`sse`), or one JSON object a line (`ndjson`)."""
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
+
+from msgspec import Struct
 
 Framing = Literal["sse", "ndjson"]
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True, gc=False):
     """One event: its type where the framing has one and the server names it, and its data."""
 
     event: str | None

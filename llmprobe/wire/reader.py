@@ -1,7 +1,8 @@
 """One streamed answer, from stamped bytes to figures. Pure: bytes and their times are fed in.
 
-An arrival is everything fed with one and the same time: what one read brought. An arrival of m text events
-after a gap g counts as m gaps of g/m, and is whole only when the next one begins, or the stream ends.
+An arrival is everything fed with one and the same time: what one read brought. An arrival of m tokens after
+a gap g counts as m gaps of g/m, and is whole only when the next one begins, or the stream ends. How many
+tokens a text event carries is what this endpoint's usage has told of earlier answers; one, until it has.
 """
 
 from typing import Protocol
@@ -12,7 +13,7 @@ from msgspec.structs import asdict, replace
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import Stamp
 from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, Usage
-from llmprobe.wire.framing import Event, EventOverflowError, Framing, Parser
+from llmprobe.wire.framing import EventOverflowError, Framing, Parser
 from llmprobe.wire.ndjson import NdjsonParser
 from llmprobe.wire.sse import SseParser
 
@@ -37,8 +38,8 @@ class Listener(Protocol):
         `late_s` is its stamp less the server's own time of the write, where it tells and shares this clock.
         """
 
-    def gap(self, seconds: float, times: int) -> None:
-        """So many gaps of that length lay between events with text."""
+    def gap(self, seconds: float, tokens: int) -> None:
+        """An arrival of so many tokens came so long after the one before."""
 
 
 class Ending(Struct, frozen=True):
@@ -58,9 +59,12 @@ class StreamReader:
         *,
         whole_text: bool = False,
         gaps: bool = False,
+        tokens_per_chunk: float = 1.0,
     ) -> None:
+        """`tokens_per_chunk` is what a text event of this endpoint carries, as far as is known by now."""
         self._dialect = dialect
         self._listener = listener
+        self._decode = dialect.decode_event
         self._parser = _PARSERS[dialect.framing]()
         self._head = b""
         self._events = 0
@@ -86,6 +90,8 @@ class StreamReader:
         self.stamps: dict[str, int] = {}
         """Text events by kind of stamp, up to the present arrival."""
         self.gaps_s: list[float] | None = [] if gaps else None
+        self._tokens_per_chunk = tokens_per_chunk
+        self._owed = 0.0
 
         self._whole_text = whole_text
         self._parts: list[str] = []
@@ -106,8 +112,15 @@ class StreamReader:
         except EventOverflowError as error:
             self.broken = self.done = True
             self._fail(Outcome.MALFORMED, str(error))
-        else:
-            self._read(events, at_ns, stamp)
+            return
+        for event in events:
+            self._events += 1
+            try:
+                delta = self._decode(event)
+            except MalformedEventError as error:
+                self._fail(Outcome.MALFORMED, str(error))
+            else:
+                self._fold(delta, at_ns, stamp)
 
     def end(self, *, cut: bool) -> Ending:
         """Nothing more comes: the body ended, or the connection was `cut` before its end."""
@@ -151,21 +164,11 @@ class StreamReader:
         """The end of what it said so far."""
         return "".join(self._parts[-characters:])[-characters:]
 
-    def _read(self, events: list[Event], at_ns: int, stamp: Stamp) -> None:
-        for event in events:
-            self._events += 1
-            try:
-                delta = self._dialect.decode_event(event)
-            except MalformedEventError as error:
-                self._fail(Outcome.MALFORMED, str(error))
-            else:
-                self._fold(delta, at_ns, stamp)
-
     def _read_rest(self, at_ns: int) -> None:
         """What the body's end completes, if it is whole: else the stream broke off there."""
         for event in self._parser.close():
             try:
-                delta = self._dialect.decode_event(event)
+                delta = self._decode(event)
             except MalformedEventError:
                 self._broke_off = True
             else:
@@ -173,8 +176,18 @@ class StreamReader:
                 self._fold(delta, at_ns, self._stamp)
 
     def _fold(self, delta: Delta, at_ns: int, stamp: Stamp) -> None:
-        if delta.text or delta.reasoning or delta.tool_text:
-            self._take_text(delta, at_ns, stamp)
+        if text := delta.reasoning + delta.text + delta.tool_text:
+            if at_ns != self.last_token_ns:
+                self._close_arrival()
+                self._before_ns, self.last_token_ns, self._stamp = self.last_token_ns, at_ns, stamp
+            self._arrived += 1
+            self.text_chunks += 1
+            if self.first_output_ns is None:
+                self._take_first(delta, at_ns)
+            if self._listener is not None:
+                created_ns = delta.created_ns
+                self._listener.text(None if created_ns is None else (at_ns - created_ns) / 1e9)
+            self._keep(text)
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
         if delta.usage is not None:
@@ -186,36 +199,35 @@ class StreamReader:
         if delta.done:
             self.done = True
 
-    def _take_text(self, delta: Delta, at_ns: int, stamp: Stamp) -> None:
-        if at_ns != self.last_token_ns:
-            self._close_arrival()
-            self._before_ns, self.last_token_ns, self._stamp = self.last_token_ns, at_ns, stamp
-        self._arrived += 1
-        self.text_chunks += 1
-        if delta.text and self.first_output_ns is None:
+    def _take_first(self, delta: Delta, at_ns: int) -> None:
+        if delta.text:
             self.first_output_ns = at_ns
         if self.first_token_ns is None:
             self.first_token_ns = at_ns
             if self._listener is not None:
                 self._listener.first_token(at_ns)
-        if self._listener is not None:
-            created_ns = delta.created_ns
-            self._listener.text(None if created_ns is None else (at_ns - created_ns) / 1e9)
-        self._keep(delta.reasoning + delta.text + delta.tool_text)
 
     def _close_arrival(self) -> None:
-        count, self._arrived = self._arrived, 0
-        if not count:
+        chunks, self._arrived = self._arrived, 0
+        if not chunks:
             return
-        stamp: Stamp = self._stamp if count == 1 else "coalesced"
-        self.stamps[stamp] = self.stamps.get(stamp, 0) + count
+        stamp: Stamp = self._stamp if chunks == 1 else "coalesced"
+        self.stamps[stamp] = self.stamps.get(stamp, 0) + chunks
         if self._before_ns is None or self.last_token_ns is None:
             return
-        gap_s = (self.last_token_ns - self._before_ns) / 1e9 / count
+        gap_s = (self.last_token_ns - self._before_ns) / 1e9
+        tokens = chunks if self._tokens_per_chunk == 1.0 else self._tokens_in(chunks)
         if self._listener is not None:
-            self._listener.gap(gap_s, count)
+            self._listener.gap(gap_s, tokens)
         if self.gaps_s is not None:
-            self.gaps_s.extend([gap_s] * count)
+            self.gaps_s.extend([gap_s / tokens] * tokens)
+
+    def _tokens_in(self, chunks: int) -> int:
+        """Whole tokens, the rest carried over to the next arrival."""
+        self._owed += chunks * self._tokens_per_chunk
+        tokens = max(1, int(self._owed))
+        self._owed -= tokens
+        return tokens
 
     def _take_usage(self, usage: Usage, choice: int | None) -> None:
         if choice is None:

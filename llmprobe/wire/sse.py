@@ -15,6 +15,8 @@ class SseParser:
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes
         self._begun = False
+        self._between = False
+        """Whether the next byte begins an event."""
         self._after_cr = False
         self._line = b""
         self._event: str | None = None
@@ -24,11 +26,20 @@ class SseParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order; raises `EventOverflowError`."""
+        if (
+            self._between
+            and data.startswith(b"data: ")
+            and data.find(b"\n") == len(data) - 2
+            and data.endswith(b"\n\n")
+            and b"\r" not in data
+        ):
+            # A read is one event, whole and alone, nearly always.
+            return [Event(None, data[6:-2])]
         if not self._begun:
             data = self._without_bom(data)
-        if not (self._line or self._data or self._event or self._after_cr) and _is_one_plain_event(data):
-            return [Event(None, data[6:-2])]
-        return self._feed_lines(data)
+        events = self._feed_lines(data)
+        self._between = self._begun and not (self._line or self._data or self._event or self._after_cr)
+        return events
 
     def close(self) -> list[Event]:
         """None: an event without its blank line is dropped, says the standard."""
@@ -79,13 +90,3 @@ class SseParser:
         self._data.clear()
         self._held = 0
         return event
-
-
-def _is_one_plain_event(data: bytes) -> bool:
-    """Whether a read is `data: ...` and a blank line, whole and alone, as it is nearly always."""
-    return (
-        data.startswith(b"data: ")
-        and data.find(b"\n") == len(data) - 2
-        and data[-1] == 10
-        and b"\r" not in data
-    )

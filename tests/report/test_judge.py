@@ -132,7 +132,7 @@ def test_an_endpoint_that_answered_nothing_gave_no_result_and_missing_figures_go
 
 
 def _latency(**tables):
-    names = ("ttft_s", "ttfo_s", "itl_s", "tpot_s", "e2e_s", "connect_s")
+    names = ("ttft_s", "ttfo_s", "itl_s", "tpot_s", "e2e_s", "connect_s", "chunk_gap_s")
     return Latency(**{name: tables.get(name, NOTHING) for name in names})
 
 

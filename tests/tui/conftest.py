@@ -164,7 +164,7 @@ def result(**changes: Any) -> Result:
             260, 250, 7, 3, {"ok": 250, "rate_limited": 7, "cancelled": 3}, 21_000, 64_000, None, None,
             "usage", None,
         ),
-        warmup_requests=0, latency=Latency(spread, none, none, spread, spread, none),
+        warmup_requests=0, latency=Latency(spread, none, none, spread, spread, none, none),
         throughput=Throughput(2.7, 700.0, 50.0), workload=Workload(none, none, "cold", None), levels=levels,
         capacity=None, limits=None, cost=None,
         probe=Probe(False, None, 0.004, 0.01, 0.21, 1, {"kernel": 64_000}, none), server=None,

@@ -69,7 +69,7 @@ class Heard:
         self.texts += 1
         self.spoke.set()
 
-    def gap(self, seconds: float, times: int) -> None:
+    def gap(self, seconds: float, tokens: int) -> None:
         pass
 
 

@@ -36,8 +36,8 @@ class Heard:
     def text(self, late_s: float | None) -> None:
         self.told.append(("text",))
 
-    def gap(self, seconds: float, times: int) -> None:
-        self.told.append(("gap", round(seconds, 9), times))
+    def gap(self, seconds: float, tokens: int) -> None:
+        self.told.append(("gap", round(seconds, 9), tokens))
 
 
 def token(text: str = "a") -> bytes:
@@ -104,6 +104,15 @@ def test_feeds_of_one_time_are_one_arrival() -> None:
     assert reader.stamps == {"loop": 1, "coalesced": 2}
 
 
+def test_an_event_of_several_tokens_counts_as_so_many_gaps_and_owes_the_rest() -> None:
+    reader = StreamReader(CHAT, gaps=True, tokens_per_chunk=2.5)
+    for at_ms in (0, 25, 50, 75):
+        reader.feed(token(), at_ms * 1_000_000, "kernel")
+    reader.end(cut=True)
+    # 2, 3 and 2 tokens: 7.5 in three events, half a one still owed.
+    assert reader.gaps_s == pytest.approx([0.0125] * 2 + [0.025 / 3] * 3 + [0.0125] * 2)
+
+
 def test_several_in_the_first_arrival_are_coalesced_and_have_no_gap() -> None:
     reader = read((20, token() * 2), gaps=True)
     reader.end(cut=False)
@@ -123,7 +132,7 @@ def test_a_listener_hears_text_at_once_and_a_gap_when_its_arrival_is_whole() -> 
     reader = read((20, token()), (50, token() * 2), listener=heard)
     assert heard.told == [("first", 20 * MS), ("text",), ("text",), ("text",)]
     reader.end(cut=False)
-    assert heard.told[4:] == [("gap", 0.015, 2)]
+    assert heard.told[4:] == [("gap", 0.03, 2)]
 
 
 def test_ending_twice_counts_once() -> None:
