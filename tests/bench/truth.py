@@ -1,0 +1,127 @@
+"""What an endpoint truly holds: long runs at each load, in virtual time, and kept in a file."""
+
+import ast
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from llmprobe.core.events import RequestFinished
+from llmprobe.core.record import RequestRecord
+from llmprobe.core.slo import QUANTILES, Slo
+from llmprobe.sim import faults, limits, model, replica, weather
+from tests.bench import virtual
+from tests.bench.drawn import Drawn
+from tests.bench.virtual import VirtualEngine
+
+CACHE = Path(os.environ.get("LLMPROBE_BENCH_CACHE", ".bench_cache"))
+_SETTLE_S = 180.0
+"""Long enough for a cold start, for more replicas, and for a bucket of a minute to run dry."""
+_REQUESTS = 3000
+_FEW = 600
+"""Requests after which a clear case is clear."""
+
+
+class Shares(Struct, frozen=True):
+    """Of a long run at one load: the share of requests that broke each SLO, over its budget."""
+
+    over: tuple[float, ...]
+    """1 is exactly at the budget."""
+    n: int
+
+    @property
+    def worst(self) -> float:
+        """Above 1 the load breaks an SLO."""
+        return max(self.over)
+
+
+@cache
+def _model_digest() -> str:
+    """Of the code that decides; how it is laid out and its remarks don't count."""
+    modules = (model, replica, limits, weather, faults, virtual)
+    code = (ast.dump(ast.parse(Path(str(module.__file__)).read_text())) for module in modules)
+    return hashlib.sha256("".join(code).encode()).hexdigest()
+
+
+class Truth:
+    """The capacity of one drawn endpoint."""
+
+    def __init__(self, of: Drawn) -> None:
+        self._of = of
+        told = repr((_model_digest(), of, _SETTLE_S, _REQUESTS))
+        self._file = CACHE / f"{hashlib.sha256(told.encode()).hexdigest()[:20]}.json"
+        self.levels: dict[int, Shares] = {}
+        if self._file.exists():
+            self.levels = msgspec.json.decode(self._file.read_bytes(), type=dict[int, Shares])
+
+    def at(self, users: int) -> Shares:
+        """The long run at this load."""
+        if users not in self.levels:
+            self.levels[users] = _measure(self._of, users)
+            CACHE.mkdir(exist_ok=True)
+            whole = self._file.with_suffix(f".{os.getpid()}")
+            whole.write_bytes(msgspec.json.encode(self.levels))
+            whole.replace(self._file)
+        return self.levels[users]
+
+    def capacity(self) -> int:
+        """The largest number of users that keeps every SLO; `most` where none breaks it."""
+        good, bad = 0, 1
+        while bad <= self._of.most and self.at(bad).worst <= 1:
+            good, bad = bad, min(bad * 2, self._of.most) if bad < self._of.most else bad + 1
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if self.at(middle).worst <= 1:
+                good = middle
+            else:
+                bad = middle
+        return good
+
+    def binding(self) -> str:
+        """The SLO that breaks one user later."""
+        over = self.at(min(self.capacity() + 1, self._of.most)).over
+        return self._of.slos[over.index(max(over))].metric
+
+
+def budget(slo: Slo) -> float:
+    """The share of requests that may break it."""
+    return 1 - QUANTILES[slo.quantile] if slo.quantile is not None else slo.bound
+
+
+def _measure(of: Drawn, users: int) -> Shares:
+    engine = VirtualEngine(of.endpoint, seed=10_007)
+    engine.set_load(users, min(15.0, users))
+    engine.until(_SETTLE_S)
+    engine.events = []
+    broke, judged = [0] * len(of.slos), [0] * len(of.slos)
+    n, over = 0, [0.0]
+    while n < _REQUESTS and engine.now_s < 40_000:
+        engine.until(engine.now_s + 20)
+        for event in engine.events:
+            if isinstance(event, RequestFinished) and event.record.started_s >= _SETTLE_S:
+                n += 1
+                for k, slo in enumerate(of.slos):
+                    verdict = _verdict(event.record, slo)
+                    judged[k] += verdict is not None
+                    broke[k] += verdict is True
+        engine.events = []
+        over = [b / max(1, j) / budget(slo) for b, j, slo in zip(broke, judged, of.slos, strict=True)]
+        if n >= _FEW and max(over) > 5:
+            break
+    return Shares(tuple(over), n)
+
+
+def _verdict(record: RequestRecord, slo: Slo) -> bool | None:
+    outcome = record.outcome
+    if slo.metric == "errors":
+        return outcome.failed
+    if slo.metric == "ttft":
+        if record.ttft_s is not None:
+            return record.ttft_s > slo.bound
+        return True if outcome.value.startswith("timeout") else None
+    if record.tpot_s is None or (record.output_tokens or 0) < 8 or not outcome.completed:
+        return None
+    return record.tpot_s > slo.bound
