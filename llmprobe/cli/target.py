@@ -53,8 +53,8 @@ def aimed(endpoint: Endpoint, other: Endpoint) -> Endpoint:
     usual = Endpoint(url="")
     said = {field.name: getattr(other, field.name) for field in fields(Endpoint)}
     said = {name: value for name, value in said.items() if value != getattr(usual, name)}
-    if other.dialect is None and not is_sim(other.url) and (told := by_address(other.url)) is not None:
-        said["dialect"] = told.dialect
+    if other.dialect is None and not is_sim(other.url) and by_address(other.url) is not None:
+        said["dialect"] = None  # its address tells, which is said when it is opened
     return replace(endpoint, **(said | {"api_key_env": other.api_key_env}))
 
 

@@ -93,12 +93,12 @@ def test_a_scenario_on_another_target_keeps_what_that_does_not_say_but_no_key():
     )
 
 
-def test_another_target_keeps_the_dialect_unless_its_address_tells_another():
+def test_another_target_keeps_the_dialect_unless_its_address_is_to_tell():
     own = Endpoint(url="https://a.org", dialect="openai-responses")
     for url, spoken in (
         ("https://b.org", "openai-responses"),
         ("sim", "openai-responses"),
-        ("https://b.org/v1/messages", "anthropic-messages"),
+        ("https://b.org/v1/messages", None),
     ):
         assert aimed(own, Endpoint(url=url)).dialect == spoken
     assert aimed(own, Endpoint(url="https://b.org/v1/messages", dialect="gemini")).dialect == "gemini"
