@@ -17,6 +17,7 @@ from llmprobe.core.events import (
     Rows,
     WorkerLost,
 )
+from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import TIMEOUTS, Outcome
 from llmprobe.core.record import RequestRecord
@@ -60,6 +61,8 @@ class Aggregator:
         self._outcomes: Counter[Outcome] = Counter()
         self._sources: Counter[str] = Counter()
         self._worth = ChunkWorth()
+        self._stamps: Counter[str] = Counter()
+        self._stamp_error = Histogram()
         self._input_tokens = 0
         self._output_tokens = 0
         self._usd: float | None = None
@@ -81,6 +84,7 @@ class Aggregator:
                     self._finish(event.record, event.text or "")
                 case Interval():
                     self._intervals[event.worker] = event
+                    self._stamp_error.merge(event.stamp_error)
                     self._chunks.add(event.at_s, event.text_chunks)
                     self._seconds.chunks(event.at_s, event.text_chunks)
                 case LoadChanged():
@@ -146,6 +150,8 @@ class Aggregator:
             probe_cpu_share=max((interval.cpu_share for interval in newest), default=0.0),
             probe_lag_s=max((interval.lag_s for interval in newest), default=0.0),
             probe_bound=self._levels.bound,
+            stamps=dict(self._stamps),
+            stamp_error_p99_s=self._stamp_error.quantile(0.99),
         )
 
     def _watch_probe(self, event: Event) -> None:
@@ -162,6 +168,7 @@ class Aggregator:
         self._open.pop(record.index, None)
         self._outcomes[record.outcome] += 1
         self._count_tokens(record)
+        self._stamps.update(record.stamps)
         self._levels.finish(record)
         self._log.appendleft(_line(record, text))
         if record.outcome in {Outcome.CANCELLED, Outcome.LOST}:

@@ -231,4 +231,5 @@ class Levels:
             current=self._current is not None and self._current.place is place,
             probe_bound=place.health.why(),
             probe_cpu_share=place.health.cpu_share,
+            ttft_p95_around=place.ttft_s.around("p95"),
         )

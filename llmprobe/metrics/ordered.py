@@ -1,10 +1,11 @@
 """Values in ascending order, cheap to add to and to read at any number of them."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
 from itertools import accumulate
 from operator import itemgetter
 
-from llmprobe.metrics.percentiles import spread
+from llmprobe.metrics.percentiles import places_around, spread
 from llmprobe.metrics.snapshot import Percentiles
 
 _BLOCK = 1024
@@ -34,6 +35,18 @@ class Ordered:
 
     def percentiles(self) -> Percentiles:
         """The same as `metrics.percentiles.percentiles` of all values."""
+        return spread(self._n, self._total, self._reader())
+
+    def around(self, name: str) -> tuple[float, float] | None:
+        """Two values that enclose the true quantile with 90 % confidence; see `places_around`."""
+        places = places_around(name, self._n)
+        if places is None:
+            return None
+        at = self._reader()
+        return at(places[0]), at(places[1])
+
+    def _reader(self) -> Callable[[int], float]:
+        """Tells the value at a place."""
         ends = list(accumulate(map(len, self._blocks)))
 
         def at(place: int) -> float:
@@ -41,4 +54,4 @@ class Ordered:
             block = self._blocks[number]
             return block[place - ends[number] + len(block)]
 
-        return spread(self._n, self._total, at)
+        return at

@@ -61,6 +61,8 @@ class LevelFigures(Struct, frozen=True):
     """Why the probe was the bottleneck here, and what to do; no verdict stands on such a level."""
     probe_cpu_share: float | None = None
     """Of a core, by the busiest worker; None where the level did not last."""
+    ttft_p95_around: tuple[float, float] | None = None
+    """Where the true p95 lies with 90 % confidence."""
 
 
 class Finished(Struct, frozen=True):
@@ -135,3 +137,7 @@ class Snapshot(Struct, frozen=True):
     probe_lag_s: float = 0.0
     probe_bound: str | None = None
     """Why the probe is the bottleneck at the present load, if it is."""
+    stamps: dict[str, int] = {}
+    """Tokens of the run by what stamped them: kernel, loop, coalesced."""
+    stamp_error_p99_s: float | None = None
+    """Against the times that a server on this machine tells."""

@@ -177,6 +177,7 @@ class Session:
             spent_usd=self._ledger.spent_usd if self.scenario.prices is not None else None,
             max_usd=self._ledger.max_usd,
             note=self._note,
+            workers=self._workers,
             endpoint_down=self._down >= _DOWN_AFTER,
         )
 

@@ -43,5 +43,7 @@ class View(Struct, frozen=True):
     max_usd: float | None
     note: str | None = None
     """One sentence about the newest trouble or cap: what is wrong and what to do."""
+    workers: int = 1
+    """Worker processes of the engine."""
     endpoint_down: bool = False
     """The last answers all failed to connect."""

@@ -9,6 +9,7 @@ from llmprobe.core.target import speed_of
 from llmprobe.metrics.snapshot import Percentiles, Snapshot
 from llmprobe.session.view import View
 from llmprobe.tui.widgets.ink import Ink
+from llmprobe.tui.wording import TOO_FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,24 @@ class Goal:
 
     slo: Slo
     value: float | None
+    n: int = 0
+    """What the value rests on."""
 
     @property
     def met(self) -> bool | None:
         """Whether it is kept right now."""
         return None if self.value is None else self.slo.met_by(self.value)
+
+    @property
+    def margin(self) -> str:
+        """How far the value is from the bound: `46 % ok`, `18 % over`, `too few`."""
+        if self.value is None:
+            return TOO_FEW
+        if self.slo.metric == "goodput":
+            points = round((self.value - self.slo.bound) * 100, 1)
+            return f"{points:g} pt ok" if points >= 0 else f"{-points:g} pt short"
+        share = self.value / self.slo.bound - 1 if self.slo.bound else float(self.value > 0)
+        return f"{-share:.0%} ok".replace("%", " %") if share <= 0 else f"{_over(share)} over"
 
     def look(self, ink: Ink) -> tuple[str, Style]:
         """Glyph and style to show it with."""
@@ -31,12 +45,26 @@ class Goal:
 def goals(view: View) -> list[Goal]:
     """All of the scenario, in its order."""
     speed = speed_of(view.scenario.endpoint.url)
-    return [Goal(slo.scaled(speed), _live(slo, view.snapshot)) for slo in view.scenario.slo]
+    return [
+        Goal(slo.scaled(speed), _live(slo, view.snapshot), _samples(slo, view.snapshot))
+        for slo in view.scenario.slo
+    ]
 
 
 def bound_of(view: View, metric: str) -> float | None:
     """The bound in seconds of the first objective on a latency, if there is one."""
     return next((goal.slo.bound for goal in goals(view) if goal.slo.metric == metric), None)
+
+
+def _over(share: float) -> str:
+    """`18 %`, `2.8 x`: beyond the double nobody thinks in percent."""
+    return f"{share * 100:.0f} %" if share < 1 else f"{share + 1:.1f}".removesuffix(".0") + " x"
+
+
+def _samples(slo: Slo, snapshot: Snapshot) -> int:
+    if slo.metric in LATENCIES:
+        return {"ttft": snapshot.ttft.n, "tpot": snapshot.tpot.n}.get(slo.metric, 0)
+    return snapshot.ended_10s if slo.metric == "errors" else 0
 
 
 def _live(slo: Slo, snapshot: Snapshot) -> float | None:

@@ -81,6 +81,13 @@ KEYS = (
 )
 PANES = tuple(
     Key(f"pane('{name}')", digit, digit, name.capitalize(), f"Go to the pane {name.capitalize()}")
-    for digit, name in (("1", "load"), ("2", "figures"), ("3", "capacity"), ("4", "streams"), ("5", "events"))
+    for digit, name in (
+        ("1", "load"),
+        ("2", "figures"),
+        ("3", "capacity"),
+        ("4", "streams"),
+        ("5", "events"),
+        ("6", "details"),
+    )
 )
 BY_ACTION = {key.action: key for key in (*KEYS, *PANES)}

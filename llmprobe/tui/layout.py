@@ -10,16 +10,17 @@ HEIGHTS = [(0, "-low"), (24, "-medium"), (36, "-tall"), (48, "-towering")]
 
 
 class Pane(StrEnum):
-    """The panes, by the id of their widget, in the order of Tab and of the keys 1 to 5."""
+    """The panes, by the id of their widget, in the order of Tab and of the keys 1 to 6."""
 
     LOAD = "load"
     FIGURES = "figures"
     CAPACITY = "capacity"
     STREAMS = "streams"
     EVENTS = "events"
+    DETAILS = "details"
 
 
-BODY = (Pane.FIGURES, Pane.CAPACITY, Pane.STREAMS, Pane.EVENTS)
+BODY = (Pane.FIGURES, Pane.CAPACITY, Pane.STREAMS, Pane.EVENTS, Pane.DETAILS)
 """Those that take turns where there is room for one; the load stays in sight."""
 
 
@@ -39,7 +40,7 @@ def has_events(width: int, height: int) -> bool:
 
 
 def has_details(width: int, height: int) -> bool:
-    """Whether endpoint, prompts and limits have a column of their own."""
+    """Whether objectives, budget, probe, endpoint and prompts have a column of their own."""
     return width >= 170 and height >= 36
 
 
@@ -51,7 +52,9 @@ def visible_panes(width: int, height: int, body: Pane, *, zoomed: Pane | None) -
         return frozenset({Pane.LOAD, zoomed})
     if one_at_a_time(width, height):
         return frozenset({Pane.LOAD, body})
-    if body is Pane.EVENTS and not has_events(width, height):
-        return frozenset({Pane.LOAD, Pane.EVENTS})
-    without = frozenset() if has_events(width, height) else frozenset({Pane.EVENTS})
-    return frozenset(Pane) - without
+    everywhere = {Pane.LOAD, Pane.FIGURES, Pane.CAPACITY, Pane.STREAMS}
+    if has_events(width, height):
+        everywhere.add(Pane.EVENTS)
+    if has_details(width, height):
+        everywhere.add(Pane.DETAILS)
+    return frozenset(everywhere if body in everywhere else {Pane.LOAD, body})

@@ -1,6 +1,8 @@
 """One definition of a percentile, whichever way the values are kept."""
 
+import math
 from fractions import Fraction
+from statistics import NormalDist
 from unittest.mock import patch
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from llmprobe.core.slo import SAMPLES_FOR
 from llmprobe.metrics import ordered
 from llmprobe.metrics.ordered import Ordered
-from llmprobe.metrics.percentiles import percentiles, quantile
+from llmprobe.metrics.percentiles import percentiles, places_around, quantile
 from llmprobe.metrics.snapshot import Percentiles
 
 SHARES = {"p50": Fraction(1, 2), "p90": Fraction(9, 10), "p95": Fraction(19, 20), "p99": Fraction(99, 100)}
@@ -54,3 +56,25 @@ def test_a_percentile_is_not_read_below_the_samples_that_support_it(name, needed
 
 def test_of_nothing_there_is_nothing():
     assert percentiles([]) == Ordered().percentiles() == Percentiles()
+
+
+@pytest.mark.parametrize(("n", "enclosed"), [(58, None), (59, (52, 58)), (100, (90, 98))])
+def test_an_interval_takes_the_samples_that_carry_it(n, enclosed):
+    assert places_around("p95", n) == enclosed
+
+
+@pytest.mark.parametrize("n", [59, 200, 1999, 2001, 30_000])
+def test_the_quantile_lies_between_the_two_values_nine_times_out_of_ten(n):
+    places = places_around("p95", n)
+    assert places is not None
+    low, high = places
+    above = NormalDist(n * 0.05, math.sqrt(n * 0.05 * 0.95))
+    assert above.cdf(n - low - 0.5) - above.cdf(n - 1 - high + 0.5) >= 0.885
+
+
+def test_values_kept_in_order_tell_what_encloses_a_quantile():
+    kept = Ordered()
+    for value in range(100):
+        kept.add(float(value))
+    assert kept.around("p95") == (90.0, 98.0)
+    assert Ordered().around("p95") is None

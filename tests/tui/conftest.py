@@ -65,6 +65,7 @@ def level(users: int, n: int, *, current: bool = False) -> LevelFigures:
         users=users, rate=None, n=n, settling=users, seconds=30.0, ttft=percentiles(ttft_at(users), n),
         tpot=percentiles(0.018 + users * 0.0002, n), output_tokens_per_s=50.0 * users / (1 + users / 140),
         error_rate=0.0 if users < 96 else 0.027, goodput=1.0 if users < 96 else 0.6, current=current,
+        ttft_p95_around=(ttft_at(users) * 1.12, ttft_at(users) * 1.44) if n >= 59 else None,
     )  # fmt: skip
 
 
@@ -131,6 +132,7 @@ def running_view(
         rows=tuple(row(user) for user in range(watch.first_row, min(users, watch.first_row + watch.rows))),
         followed=None if watch.follow is None else replace(row(watch.follow), tail=". ".join(SENTENCES)),
         log=tuple(finished(index) for index in range(400, 0, -1)), probe_cpu_share=0.21, probe_lag_s=0.004,
+        stamps={"kernel": 261_000, "coalesced": 400}, stamp_error_p99_s=0.000012,
     )  # fmt: skip
     view = replace(
         IDLE, state=State.RUNNING, elapsed_s=elapsed_s, snapshot=snapshot, spent_requests=1247,

@@ -47,7 +47,7 @@ async def test_every_layout_draws_without_an_error_and_fills_its_lines(
 
 async def test_numbers_lead_to_panes_and_tab_goes_round(build: Any, stage: Any) -> None:
     async with stage.running(build(stage.FakeSession(stage.running_view())), (120, 36)) as pilot:
-        for key, name in (("2", "figures"), ("3", "capacity"), ("5", "events"), ("4", "streams")):
+        for key, name in zip("23564", ("figures", "capacity", "events", "details", "streams"), strict=True):
             await pilot.press(key)
             assert pilot.app.focused.id == name
         await pilot.press("1")
@@ -57,6 +57,47 @@ async def test_numbers_lead_to_panes_and_tab_goes_round(build: Any, stage: Any) 
             assert pilot.app.focused.id == name
         await pilot.press("shift+tab")
         assert pilot.app.focused.id == "events"
+
+
+async def test_a_level_is_chosen_by_keys_or_by_the_mouse_and_read_in_figures(build: Any, stage: Any) -> None:
+    async with stage.running(build(stage.FakeSession(stage.running_view())), (120, 36)) as pilot:
+        assert "64 users: p95 0.54 s · n 412 · 90 % in 0.46 to 0.60" in stage.text_of(pilot.app)
+        await pilot.press("3", "down")
+        await stage.look(pilot)
+        assert "48 users: p95" in stage.text_of(pilot.app)
+        await pilot.press("up", "up", "up", "up")
+        await stage.look(pilot)
+        assert "96 users: p95 1.18 s · n 88 · errors 2.7 %" in stage.text_of(pilot.app)
+        await pilot.click("CapacityPane", offset=(8, 3))
+        await stage.look(pilot)
+        assert "4 users: p95" in stage.text_of(pilot.app)
+        await pilot.press("4")
+        await stage.look(pilot)
+        assert "64 users: p95" in stage.text_of(pilot.app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50), (60, 20)])
+async def test_details_tell_margins_budget_and_how_the_probe_itself_does(
+    build: Any, stage: Any, size: tuple[int, int]
+) -> None:
+    async with stage.running(build(stage.FakeSession(stage.running_view())), size) as pilot:
+        await pilot.press("6")
+        await stage.look(pilot)
+        shown = stage.text_of(pilot.app)
+        for _ in range(40):
+            await pilot.press("down")
+            shown += stage.text_of(pilot.app)
+        assert "p99 12 µs" in shown
+        assert "timeout_stall" in shown
+        await pilot.press(*["up"] * 40)
+        await stage.look(pilot)
+        text = stage.text_of(pilot.app)
+        assert "46 % ok" in text
+        assert "3.8 x over" in text
+        assert "$0.84 of $5.00" in text
+        await pilot.press("escape")
+        await stage.look(pilot)
+        assert Pane.CAPACITY in shown_panes(pilot.app) or size == (60, 20)
 
 
 async def test_zoom_gives_one_pane_the_room_and_keeps_the_load(build: Any, stage: Any) -> None:
@@ -70,7 +111,7 @@ async def test_zoom_gives_one_pane_the_room_and_keeps_the_load(build: Any, stage
         assert shown_panes(pilot.app) == {Pane.LOAD, Pane.FIGURES}
         await pilot.press("z")
         await stage.look(pilot)
-        assert shown_panes(pilot.app) == set(Pane) - {Pane.EVENTS}
+        assert shown_panes(pilot.app) == set(Pane) - {Pane.EVENTS, Pane.DETAILS}
         await pilot.press("1", "z")
         await stage.look(pilot)
         assert shown_panes(pilot.app) == {Pane.LOAD}
@@ -96,7 +137,7 @@ async def test_on_a_narrow_screen_panes_take_turns(build: Any, stage: Any) -> No
             await pilot.press(key)
             await stage.look(pilot)
             assert shown_panes(pilot.app) == {Pane.LOAD, pane}
-        await pilot.press("tab", "tab")
+        await pilot.press("tab", "tab", "tab")
         await stage.look(pilot)
         assert shown_panes(pilot.app) == {Pane.LOAD, Pane.FIGURES}
         await pilot.click("Tabs", offset=(17, 0))

@@ -105,8 +105,10 @@ def test_layouts_by_size() -> None:
     assert visible_panes(59, 24, Pane.STREAMS, zoomed=None) == frozenset()
     assert visible_panes(60, 20, Pane.STREAMS, zoomed=None) == {Pane.LOAD, Pane.STREAMS}
     assert visible_panes(100, 23, Pane.CAPACITY, zoomed=None) == {Pane.LOAD, Pane.CAPACITY}
-    assert visible_panes(80, 24, Pane.STREAMS, zoomed=None) == everything - {Pane.EVENTS}
-    assert visible_panes(120, 36, Pane.STREAMS, zoomed=None) == everything
+    assert visible_panes(80, 24, Pane.STREAMS, zoomed=None) == everything - {Pane.EVENTS, Pane.DETAILS}
+    assert visible_panes(120, 36, Pane.STREAMS, zoomed=None) == everything - {Pane.DETAILS}
+    assert visible_panes(170, 36, Pane.DETAILS, zoomed=None) == everything
+    assert visible_panes(120, 36, Pane.DETAILS, zoomed=None) == {Pane.LOAD, Pane.DETAILS}
     assert visible_panes(200, 50, Pane.STREAMS, zoomed=Pane.FIGURES) == {Pane.LOAD, Pane.FIGURES}
     assert visible_panes(80, 24, Pane.EVENTS, zoomed=None) == {Pane.LOAD, Pane.EVENTS}
 

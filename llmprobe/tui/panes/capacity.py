@@ -1,68 +1,100 @@
 """The product: what each load that was visited gave. Latency with its objective above, throughput below."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import ClassVar
 
-from rich.style import Style
+from textual import events
+from textual.binding import Binding
 
-from llmprobe.core.slo import SAMPLES_FOR
 from llmprobe.metrics.snapshot import LevelFigures
 from llmprobe.session.view import View
 from llmprobe.tui.chronicle import load_words
 from llmprobe.tui.feed import Sight
-from llmprobe.tui.goals import bound_of
+from llmprobe.tui.panes.capacity_plot import ENOUGH, GUTTER, latency, load_of, plots, scale
 from llmprobe.tui.panes.level_table import TABLE_WIDTH, level_table
-from llmprobe.tui.widgets.curve import Series, trace
 from llmprobe.tui.widgets.drawn import Drawn
 from llmprobe.tui.widgets.ink import Ink
-from llmprobe.tui.widgets.spans import Line, Span, wrapped
-from llmprobe.tui.widgets.sparks import round_up
-from llmprobe.tui.wording import count, figure, percent, tight
+from llmprobe.tui.widgets.spans import Line, wrapped
+from llmprobe.tui.wording import figure, percent
 
-ENOUGH = SAMPLES_FOR["p95"]
-"""Answers from which a level is drawn solid."""
-_GUTTER = 5
 _TABLE_FROM = 16
 """Lines from which there is room for a table of the levels."""
-_LOW, _HIGH = 1.5, 3.0
-"""The latency axis ends between these multiples of the objective; what lies above is drawn at its edge."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A level on one of the two plots."""
-
-    x: float
-    """Binary logarithm of the load."""
-    y: float
-    glyph: str
-    style: Style
 
 
 class CapacityPane(Drawn, can_focus=True):
-    """Teaches while it is empty, fills as levels are visited."""
+    """Teaches while it is empty, fills as levels are visited; one can be chosen, to be read in figures."""
 
+    BINDINGS: ClassVar = [
+        Binding("up,k", "choose(1)", show=False),
+        Binding("down,j", "choose(-1)", show=False),
+    ]
     sight: Sight | None = None
+    chosen: float | None = None
+    """The load of the level whose figures are shown; None for the one in force."""
 
     def show(self, sight: Sight) -> None:
         """Take a new sight."""
         before, self.sight = self.sight, sight
-        foot = _foot(sight.view) if sight.view is not None else ""
-        self.write_foot(foot)
+        self._read_out()
         if before is None or _drawn_from(before) != _drawn_from(sight):
             self.redraw()
+
+    def action_choose(self, by: int) -> None:
+        """The neighbour at a higher load, or at a lower one."""
+        levels = self._levels()
+        if levels:
+            places = [load_of(level) for level in levels]
+            at = self._shown_place(levels)
+            self._choose(places[max(0, min(at + by, len(levels) - 1))])
+
+    def on_click(self, event: events.Click) -> None:
+        """The level nearest to what was hit."""
+        place, levels = event.get_content_offset(self), self._levels()
+        if place is not None and levels:
+            low, high = scale(levels)
+            at = low + (place.x - GUTTER) / max(1, self.size.width - GUTTER - 1) * (high - low)
+            self._choose(min(map(load_of, levels), key=lambda load: abs(math.log2(load) - at)))
+
+    def on_blur(self) -> None:
+        """Back to the level in force."""
+        self._choose(None)
+
+    def _choose(self, load: float | None) -> None:
+        self.chosen = load
+        self._read_out()
+        self.redraw()
+
+    def _levels(self) -> list[LevelFigures]:
+        """Those with anything to draw."""
+        view = self.sight.view if self.sight is not None else None
+        return [level for level in view.snapshot.levels if latency(level)] if view is not None else []
+
+    def _shown_place(self, levels: list[LevelFigures]) -> int:
+        wanted = (
+            (lambda level: load_of(level) == self.chosen) if self.chosen else (lambda level: level.current)
+        )
+        return next((at for at, level in enumerate(levels) if wanted(level)), len(levels) - 1)
+
+    def _read_out(self) -> None:
+        """One level in figures."""
+        view = self.sight.view if self.sight is not None else None
+        if view is not None:
+            self.write_foot(_foot(view, self.chosen, room=self.size.width))
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Plots over a common axis, and the levels as a table where there is room."""
         view = self.sight.view if self.sight is not None else None
-        levels = [level for level in view.snapshot.levels if _latency(level)] if view is not None else []
+        levels = self._levels()
         if view is None or not levels:
             return _empty(width, height, self.ink)
         table: list[Line] = []
         if height >= _TABLE_FROM and width >= TABLE_WIDTH:
-            table = level_table(view.snapshot.levels, min(len(levels) + 1, height // 3), self.ink)
-        return [*_plots(view, levels, width, height - len(table), self.ink), *table]
+            table = level_table(
+                levels, self._shown_place(levels), min(len(levels) + 1, height // 3), width, self.ink
+            )
+        marked = load_of(levels[self._shown_place(levels)]) if self.chosen else None
+        return [*plots(view, levels, width, height - len(table), self.ink, marked=marked), *table]
 
 
 def _drawn_from(sight: Sight) -> object:
@@ -70,145 +102,29 @@ def _drawn_from(sight: Sight) -> object:
     return None if sight.view is None else (sight.view.snapshot.levels, sight.view.scenario)
 
 
-def _plots(view: View, levels: list[LevelFigures], width: int, height: int, ink: Ink) -> list[Line]:
-    loads = [_load(level) for level in levels]
-    low = math.floor(math.log2(min(loads)))
-    high = max(low + 3, math.ceil(math.log2(max(loads))))
-    lower = (height - 1) * 2 // 5 if height >= 7 else 0
-    bound = bound_of(view, "ttft")
-    plots = _plot(
-        _latency_points(levels, bound, ink), width, height - 1 - lower, (low, high), ink,
-        top=_latency_top(levels, bound), style=ink.latency, write=_seconds, name="p95 TTFT", rule=bound,
-    )  # fmt: skip
-    if lower:
-        points = [
-            Point(math.log2(_load(level)), rate, _glyph(level), _marked(level, ink.throughput, ink))
-            for level in levels
-            if (rate := level.output_tokens_per_s) is not None
-        ]
-        top = round_up(max((point.y for point in points), default=1.0)) or 1.0
-        plots += _plot(points, width, lower, (low, high), ink, top=top, style=ink.throughput, write=count,
-                       name="tokens/s")  # fmt: skip
-    current = next((_load(level) for level in levels if level.current), None)
-    return [*plots, _axis(width, low, high, current, ink)]
-
-
-def _plot(
-    points: list[Point],
-    width: int,
-    height: int,
-    x_range: tuple[int, int],
-    ink: Ink,
-    *,
-    top: float,
-    style: Style,
-    write: Callable[[float], str],
-    name: str,
-    rule: float | None = None,
-) -> list[Line]:
-    """One plot with its labels; `rule` is a height to draw a broken line at."""
-    cells = width - _GUTTER
-    looks = sorted({(point.glyph, point.style) for point in points}, key=str)
-    series = [Series([p.x for p in points], [p.y for p in points], "braille")]
-    for glyph, look in looks:
-        some = [point for point in points if (point.glyph, point.style) == (glyph, look)]
-        series.append(Series([point.x for point in some], [point.y for point in some], glyph))
-    styles = [style, *(look for _, look in looks)]
-    rows = trace(series if points else [], cells, height, x_range=x_range, y_range=(0.0, top))
-    ruled = None if rule is None else height - 1 - round(min(rule / top, 1.0) * (height - 1))
-    lines: list[Line] = []
-    for y, row in enumerate(rows):
-        label, look = ("", ink.dim)
-        if y == ruled and rule is not None:
-            label, look = write(rule), ink.warn
-        elif y == 0 and height > 1:
-            label = write(top)
-        blank: Span = ("┈", ink.warn) if y == ruled else (" ", ink.text)
-        line: list[Span] = [(f"{label:>{_GUTTER - 1}} ", look)]
-        line += [blank if code is None else (glyph, styles[code]) for glyph, code in row]
-        lines.append(_named(line, name, ink) if y == (1 if ruled == 0 and height > 1 else 0) else line)
-    return lines
-
-
-def _named(line: list[Span], name: str, ink: Ink) -> list[Span]:
-    """Write the plot's name where the line starts, unless something is drawn there."""
-    place = line[1 : 1 + len(name)]
-    if all(text == " " for text, _ in place):
-        return [line[0], (name, ink.dim), *line[1 + len(name) :]]
-    return line
-
-
-def _axis(width: int, low: int, high: int, current: float | None, ink: Ink) -> Line:
-    """Powers of two under their places; the load in force stands out and pushes others away."""
-    cells = width - _GUTTER
-    row = [" "] * width
-    looks = [ink.dim] * width
-
-    def put(load: float, look: Style) -> None:
-        text = f"{load:g}"
-        column = _GUTTER + round((math.log2(load) - low) / (high - low) * (cells - 1))
-        start = min(max(0, column - (len(text) - 1) // 2), width - len(text))
-        around = row[max(0, start - 1) : start + len(text) + 1]
-        if all(cell == " " for cell in around):
-            row[start : start + len(text)] = text
-            looks[start : start + len(text)] = [look] * len(text)
-
-    if current:
-        put(current, ink.accent)
-    for power in range(low, high + 1):
-        put(2.0**power, ink.dim)
-    return list(zip(row, looks, strict=True))
-
-
-def _latency_points(levels: list[LevelFigures], bound: float | None, ink: Ink) -> list[Point]:
-    top = _latency_top(levels, bound)
-    points: list[Point] = []
-    for level in levels:
-        value = _latency(level) or 0.0
-        style = ink.bad if bound is not None and value > bound else _marked(level, ink.latency, ink)
-        glyph = "▲" if value > top else _glyph(level)
-        points.append(Point(math.log2(_load(level)), min(value, top), glyph, style))
-    return points
-
-
-def _latency_top(levels: list[LevelFigures], bound: float | None) -> float:
-    highest = round_up(max(_latency(level) or 0.0 for level in levels)) or 1.0
-    return highest if bound is None else min(max(highest, bound * _LOW), bound * _HIGH)
-
-
-def _latency(level: LevelFigures) -> float | None:
-    """p95; of fewer samples than support it the slowest, which is what stands at that rank."""
-    return level.ttft.p95 if level.ttft.p95 is not None else level.ttft.max
-
-
-def _load(level: LevelFigures) -> float:
-    return level.rate if level.rate is not None else float(level.users)
-
-
-def _glyph(level: LevelFigures) -> str:
-    return "●" if level.n >= ENOUGH else "○"
-
-
-def _marked(level: LevelFigures, style: Style, ink: Ink) -> Style:
-    return ink.accent if level.current else style
-
-
-def _seconds(value: float) -> str:
-    return f"{tight(value)}s"
-
-
-def _foot(view: View) -> str:
-    """The level in force in figures, or how far it is from having any."""
-    level = next((level for level in view.snapshot.levels if level.current), None)
+def _foot(view: View, chosen: float | None, *, room: int) -> str:
+    """The chosen level in figures, else the one in force, or how far it is from having any."""
+    levels = view.snapshot.levels
+    level = next((level for level in levels if (load_of(level) == chosen if chosen else level.current)), None)
     if level is None:
         return ""
-    load = load_words(_load(level), view.scenario.load.kind)
+    load = load_words(load_of(level), view.scenario.load.kind)
     if not level.n:
         return f"{load}: settling, {level.settling} kept out"
     if level.n < ENOUGH or level.ttft.p95 is None:
         return f"{load}: {level.n} of {ENOUGH} answers"
-    errors = f" · errors {percent(level.error_rate)} %" if level.error_rate else ""
-    return f"{load}: p95 {figure(level.ttft.p95)} s · n {level.n}{errors}"
+    around = level.ttft_p95_around
+    parts = [
+        f"{load}: p95 {figure(level.ttft.p95)} s",
+        f"n {level.n}",
+        f"errors {percent(level.error_rate)} %" if level.error_rate else "",
+        f"90 % in {figure(around[0])} to {figure(around[1])}" if around is not None else "",
+    ]
+    said = ""
+    for part in filter(None, parts):
+        longer = f"{said} · {part}" if said else part
+        said = longer if len(longer) <= room - 2 or not said else said
+    return said
 
 
 def _empty(width: int, height: int, ink: Ink) -> list[Line]:

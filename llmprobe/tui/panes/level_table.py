@@ -18,18 +18,22 @@ _COLUMNS = (
     ("err %", 6),
 )
 TABLE_WIDTH = sum(width for _, width in _COLUMNS)
+_AROUND = 15
+"""Cells of the interval of p95, where there is room for it."""
 
 
-def level_table(levels: Sequence[LevelFigures], height: int, ink: Ink) -> list[Line]:
-    """A head and the levels around the one in force; TTFT in s at three quantiles, TPOT p95 in ms."""
+def level_table(levels: Sequence[LevelFigures], at: int, height: int, width: int, ink: Ink) -> list[Line]:
+    """A head and the levels around the one at `at`; TTFT in s at three quantiles, TPOT p95 in ms."""
     rows = max(0, height - 1)
-    at = next((place for place, level in enumerate(levels) if level.current), len(levels) - 1)
     first = max(0, min(at - rows // 2, len(levels) - rows))
-    head = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
-    return [[(head, ink.dim)], *(_row(level, ink) for level in levels[first : first + rows])]
+    wide = width >= TABLE_WIDTH + _AROUND
+    head = "".join(f"{name:>{cells}}" for name, cells in _COLUMNS)
+    head += f"{'p95 in, 90 %':>{_AROUND}}" if wide else ""
+    shown = enumerate(levels[first : first + rows], first)
+    return [[(head, ink.dim)], *(_row(level, ink, wide=wide, marked=place == at) for place, level in shown)]
 
 
-def _row(level: LevelFigures, ink: Ink) -> Line:
+def _row(level: LevelFigures, ink: Ink, *, wide: bool, marked: bool) -> Line:
     ttft, tpot = level.ttft, level.tpot.p95
     texts = (
         f"{level.users}" if level.rate is None else f"{level.rate:g}",
@@ -40,4 +44,8 @@ def _row(level: LevelFigures, ink: Ink) -> Line:
         NONE_YET if level.error_rate is None else percent(level.error_rate),
     )
     cells = "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, _COLUMNS, strict=True))
-    return [(cells, ink.accent if level.current else ink.text)]
+    if wide:
+        around = level.ttft_p95_around
+        said = TOO_FEW if around is None else f"{figure(around[0])} to {figure(around[1])}"
+        cells += f"{said:>{_AROUND}}"
+    return [(cells, ink.accent if marked else ink.text)]

@@ -20,7 +20,7 @@ from textual.widget import Widget
 from llmprobe.core.engine import Watch
 from llmprobe.tui.feed import POLL_EVERY_S, Feed, Sight
 from llmprobe.tui.keys import BY_ACTION, KEYS, PANES
-from llmprobe.tui.layout import BODY, Pane, fits, has_details, one_at_a_time, visible_panes
+from llmprobe.tui.layout import BODY, Pane, fits, one_at_a_time, visible_panes
 from llmprobe.tui.panes.banner import Banner
 from llmprobe.tui.panes.capacity import CapacityPane
 from llmprobe.tui.panes.details import DetailsPane
@@ -68,7 +68,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self.load = LoadPane(sight.users, load.max_users, moved, end_asked, Pane.LOAD)
         self.streams = StreamsPane(watch, self.make_room, Pane.STREAMS)
         self.banner = Banner("banner")
-        self._header, self._endpoint_line, self._details = Header(), EndpointLine(), DetailsPane()
+        self._header, self._endpoint_line, self._details = Header(), EndpointLine(), DetailsPane(Pane.DETAILS)
         self._figures, self._capacity = FiguresPane(Pane.FIGURES), CapacityPane(Pane.CAPACITY)
         self._events, self._tabs, self._footer = EventsPane(Pane.EVENTS), Tabs(), Footer("footer")
 
@@ -99,7 +99,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Titles, and the beat."""
-        for pane, number in ((self.load, 1), (self._capacity, 3), (self._events, 5)):
+        for pane, number in ((self.load, 1), (self._capacity, 3), (self._events, 5), (self._details, 6)):
             pane.border_title = pane_title(number, cast("str", pane.id).capitalize())
         titles = (pane_title(2, "TTFT s"), pane_title(None, "Tokens/s"), pane_title(None, "429 %"))
         for figure, title in zip(self._figures.parts, titles, strict=True):
@@ -151,7 +151,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self._figures.set_class(alone == {Pane.FIGURES}, "-stacked")
         self._events.set_class(Pane.CAPACITY not in shown, "-alone")
         self.load.set_class(not alone, "-alone")
-        self._details.display = has_details(width, height) and self.zoomed is None
+        self.query_one("#main").set_class(alone == {Pane.DETAILS}, "-stacked")
         if shown and self._pane_of(self.focused) not in shown:
             self._focus(self.zoomed or self.body)
         self.call_after_refresh(self.poll)
@@ -186,7 +186,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self._focus(pane)
 
     def action_next(self, by: int) -> None:
-        """To the neighbour in the order of the keys 1 to 5."""
+        """To the neighbour in the order of the keys 1 to 6."""
         panes = [pane for pane in Pane if self.query_one(f"#{pane}").display or self._one_in_front]
         at = self._pane_of(self.focused)
         place = panes.index(at) if at in panes else -by
@@ -206,7 +206,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         if self.streams.close_text():
             return
         self.zoomed = None
-        if self.body is Pane.EVENTS:
+        if self.body in {Pane.EVENTS, Pane.DETAILS}:
             self.body = Pane.STREAMS
             self._focus(self.body)
         self.lay_out()
