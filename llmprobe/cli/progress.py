@@ -149,6 +149,10 @@ def how_it_is(view: View) -> str:
     parts.append(f"{100 * limited:.1f} % refused by a rate limit" if limited else "no 429")
     errors = _errors(shot)
     parts.append(f"{errors} other {'error' if errors == 1 else 'errors'} in 10 s" if errors else "no errors")
+    if shot.backing_off:
+        parts.append(_backing_off(shot))
+    if shot.probe_bound is not None:
+        parts.append(f"no verdict as the probe is the bottleneck ({shot.probe_bound})")
     return ", ".join(parts) + "."
 
 
@@ -171,6 +175,10 @@ def progress_line(view: View) -> str:
         parts.append(f"429 {100 * shot.rate_limited_share:.1f} %")
     if errors := _errors(shot):
         parts.append(f"{errors} errors in 10 s")
+    if shot.backing_off:
+        parts.append(_backing_off(shot))
+    if shot.probe_bound is not None:
+        parts.append("probe-bound")
     if view.spent_usd is not None:
         parts.append(people_usd(view.spent_usd))
     return " · ".join(parts)
@@ -182,6 +190,12 @@ def _ttft(shot: Snapshot) -> tuple[float | None, str]:
 
 def _errors(shot: Snapshot) -> int:
     return shot.server_errors_10s + shot.timeouts_10s + shot.other_failures_10s
+
+
+def _backing_off(shot: Snapshot) -> str:
+    """`5 backing off for up to 20 s`."""
+    longest_s = shot.longest_wait_s
+    return f"{shot.backing_off} backing off" + (f" for up to {_seconds(longest_s)}" if longest_s >= 1 else "")
 
 
 def _first_load(scenario: Scenario) -> float:

@@ -91,6 +91,8 @@ class Interval(Struct, frozen=True, tag="interval"):
     """How long requests that could start (their user free, their arrival due) waited until they were sent."""
     idle_share: float = 0.0
     """Of the active users: could send, and do not. None is idle because the caps leave nothing to start."""
+    backing_off_until_s: float | None = None
+    """When the longest of the waits after failures is over, while there is one."""
 
 
 class Row(Struct, frozen=True):

@@ -54,6 +54,12 @@ class Crew:
         """Users that wait after a failure."""
         return sum(user.state == "backing_off" for user in self.users.values())
 
+    @property
+    def backing_off_until_s(self) -> float | None:
+        """When the longest of those waits is over, since the run's start."""
+        waits = (user.backs_off_until_s for user in self.users.values())
+        return max((until_s for until_s in waits if until_s is not None), default=None)
+
     def set_target(self, target: int) -> None:
         """Hire who is missing, at once; retire who is above."""
         self.target = target

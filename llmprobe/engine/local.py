@@ -238,7 +238,7 @@ class LocalEngine:
                 itl=counted.itl, active=crew.active, draining=crew.draining, in_flight=crew.in_flight,
                 backing_off=crew.backing_off, cpu_share=self._cpu.share(), lag_s=max(0.0, lag_s),
                 stamp_error=counted.stamp_error, chunk_gaps=counted.chunk_gaps, starts=counted.starts,
-                idle_share=self._idle_share(),
+                idle_share=self._idle_share(), backing_off_until_s=crew.backing_off_until_s,
             )
         )  # fmt: skip
         self._tell_rows()

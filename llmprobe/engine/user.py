@@ -33,6 +33,8 @@ class VirtualUser:
         self._busy: anyio.CancelScope | None = None
         self._errand: Errand | None = None
         self._failures = 0
+        self.backs_off_until_s: float | None = None
+        """When its present wait after a failure is over, since the run's start."""
 
     @property
     def retiring(self) -> bool:
@@ -83,17 +85,18 @@ class VirtualUser:
     async def _next_work(self) -> tuple[int, float | None] | None:
         """An index to send and when it was due; None when it was retired meanwhile."""
         self._resting = "starved"
-        free_s, dry_spells = self._errands.clock.now_s(), self._leases.dry_spells
+        free_s, leases = self._errands.clock.now_s(), self._leases
+        was_dry, dry_spells = leases.dry, leases.dry_spells
         with anyio.CancelScope() as self._rest:
             due_s = await self._turns.next()
             try:
                 await self._gate.enter()
-                index = await self._leases.take()
+                index = await leases.take()
             except anyio.get_cancelled_exc_class():
                 if due_s is not None:
                     self._turns.put_back(due_s)
                 raise
-            if dry_spells == self._leases.dry_spells:
+            if not was_dry and dry_spells == leases.dry_spells:
                 self._errands.waited(free_s if due_s is None else due_s)
             return index, due_s
         return None
@@ -118,5 +121,7 @@ class VirtualUser:
         )  # fmt: skip
         if wait_s and not self._retiring:
             self._resting = "backing_off"
+            self.backs_off_until_s = self._errands.clock.now_s() + wait_s
             with anyio.CancelScope() as self._rest:
                 await anyio.sleep(wait_s)
+            self.backs_off_until_s = None

@@ -113,6 +113,7 @@ class Aggregator:
         )
         tpot = percentiles(self._tpot.values)
         timeouts = sum(counts[outcome] for outcome in TIMEOUTS)
+        waits = (interval.backing_off_until_s for interval in newest)
         limited, server = counts[Outcome.RATE_LIMITED], counts[Outcome.SERVER_ERROR]
         return Snapshot(
             at_s=at_s,
@@ -121,6 +122,7 @@ class Aggregator:
             draining=sum(interval.draining for interval in newest),
             in_flight=len(self._open),
             backing_off=sum(interval.backing_off for interval in newest),
+            backing_off_until_s=max((until_s for until_s in waits if until_s is not None), default=None),
             ended_10s=answers,
             requests_per_s=_completed(counts) / span_s if self._started else None,
             ttft=percentiles(self._ttft.values),

@@ -34,7 +34,7 @@ _ENOUGH_STARTS = 20
 _ENOUGH_STAMPS = 100
 _DELAYED = ("ttft", "ttfo", "e2e")
 """Bounds that a late start eats into."""
-_MORE = "use more --workers, or another host"
+_MORE = "use more --workers, another host, or uvloop"
 
 
 class Health:
@@ -50,10 +50,12 @@ class Health:
         self._seconds = 0
         self._cpu = self._idle = 0.0
         self._lags = Histogram()
-        self._starts = Histogram()
+        self._starts: dict[int, Histogram] = {}
+        """By worker: the worst one speaks."""
         self.itl = Histogram()
         self.chunk_gaps = Histogram()
-        self._stamps: Counter[str] = Counter()
+        self._stamps: dict[int, Counter[str]] = {}
+        """By worker, too."""
 
     @property
     def cpu_share(self) -> float | None:
@@ -70,11 +72,13 @@ class Health:
         self._cpu += moment.cpu_share
         self._idle += moment.idle_share
         self._lags.merge(Histogram.of((moment.lag_s,)))
-        self._starts.merge(moment.starts)
+        for worker, starts in moment.starts.items():
+            self._starts.setdefault(worker, Histogram()).merge(starts)
 
     def finish(self, record: RequestRecord) -> None:
         """A request that counts here ended."""
-        self._stamps.update(record.stamps)
+        worker = record.user % max(1, len(self._starts))  # so users are shared out
+        self._stamps.setdefault(worker, Counter()).update(record.stamps)
 
     def why(self) -> str | None:
         """What was wrong with the probe, and what to do; None where nothing was."""
@@ -88,22 +92,22 @@ class Health:
         return self._late_starts() or self._shared_stamps() or self._late_loop()
 
     def _late_starts(self) -> str | None:
-        late = self._starts.share_above(self._start_s)
-        if self._starts.count < _ENOUGH_STARTS or late <= MOST_LATE:
+        starts = (one for one in self._starts.values() if one.count >= _ENOUGH_STARTS)
+        late = max((one.share_above(self._start_s) for one in starts), default=0.0)
+        if late <= MOST_LATE:
             return None
         return f"{late:.0%} of the requests started over {people_seconds(self._start_s)} late; {_MORE}"
 
     def _shared_stamps(self) -> str | None:
-        stamps, gap_s, lag_s = self._stamps.total(), self.itl.quantile(0.5), self._lags.quantile(0.5)
-        if stamps < _ENOUGH_STAMPS or gap_s is None or lag_s is None:
-            return None
-        shared = self._stamps["coalesced"] / stamps
-        if shared <= MOST_COALESCED or lag_s <= gap_s * self._speed / 2:
+        stamps = (one for one in self._stamps.values() if one.total() >= _ENOUGH_STAMPS)
+        shared = max((one["coalesced"] / one.total() for one in stamps), default=0.0)
+        gap_s, lag_s = self.itl.quantile(0.5), self._lags.quantile(0.5)
+        if shared <= MOST_COALESCED or gap_s is None or lag_s is None or lag_s <= gap_s * self._speed / 2:
             return None
         return f"{shared:.0%} of the tokens were read late, several at once; {_MORE}"
 
     def _late_loop(self) -> str | None:
-        lag_s = self._lags.quantile(0.95)
-        if lag_s is None or lag_s <= self._loop_s or self._stamps["loop"] <= self._stamps["kernel"]:
+        stamps, lag_s = sum(self._stamps.values(), Counter[str]()), self._lags.quantile(0.95)
+        if lag_s is None or lag_s <= self._loop_s or stamps["loop"] <= stamps["kernel"]:
             return None
         return f"stamps are not the kernel's here, and the loop was {people_seconds(lag_s)} late; {_MORE}"

@@ -26,10 +26,14 @@ class Moment(Struct, frozen=True):
     """Against the times that a server on this machine tells."""
     chunk_gaps: Histogram = field(default_factory=Histogram)
     """Gaps between reads that brought text, however many tokens each."""
-    starts: Histogram = field(default_factory=Histogram)
-    """How long requests that could start waited until they were sent; connecting is left out."""
+    starts: dict[int, Histogram] = {}
+    """By worker: how long requests that could start waited until they were sent; connecting is left out."""
     idle_share: float = 0.0
     """Of its active users, by the worker where it is highest: could send, and did not."""
+    user_s: float = 0.0
+    """User-seconds: a second of each user that was there."""
+    backed_off_s: float = 0.0
+    """Those of them that were spent waiting after a failure."""
 
 
 class Moments:
@@ -38,6 +42,8 @@ class Moments:
     def __init__(self) -> None:
         self._newest: dict[int, Interval] = {}
         self._parts: list[Interval] = []
+        self._users_s = (0.0, 0.0)
+        """User-seconds of this second, and those spent backing off."""
         self._target = 0.0
         self._second = 0
 
@@ -49,6 +55,7 @@ class Moments:
             case WorkerLost():
                 self._newest.pop(event.worker, None)
             case Interval():
+                self._count_users(event)
                 self._newest[event.worker] = event
                 self._parts.append(event)
                 if int(event.at_s) > self._second:
@@ -64,8 +71,8 @@ class Moments:
 
     def close(self, at_s: float) -> Moment:
         """The second ends here, with what was told of it."""
-        newest, parts = self._newest.values(), self._parts
-        self._second, self._parts = int(at_s), []
+        newest, parts, user_s, backed_off_s = self._newest.values(), self._parts, *self._users_s
+        self._second, self._parts, self._users_s = int(at_s), [], (0.0, 0.0)
         return Moment(
             at_s=at_s,
             text_chunks=sum(part.text_chunks for part in parts),
@@ -79,9 +86,22 @@ class Moments:
             lag_s=max((part.lag_s for part in parts), default=0.0),
             stamp_error=merged(part.stamp_error for part in parts),
             chunk_gaps=merged(part.chunk_gaps for part in parts),
-            starts=merged(part.starts for part in parts),
+            starts={
+                worker: merged(part.starts for part in parts if part.worker == worker)
+                for worker in sorted({part.worker for part in parts})
+            },
             idle_share=_worst(parts, "idle_share"),
+            user_s=user_s,
+            backed_off_s=backed_off_s,
         )
+
+    def _count_users(self, event: Interval) -> None:
+        """Since the worker's last word as many were there as it tells now."""
+        last = self._newest.get(event.worker)
+        span_s = max(0.0, event.at_s - last.at_s) if last is not None else 0.0
+        there_s, backed_off_s = self._users_s
+        there_s += span_s * (event.active + event.draining)
+        self._users_s = there_s, backed_off_s + span_s * event.backing_off
 
 
 def _worst(parts: list[Interval], share: str) -> float:

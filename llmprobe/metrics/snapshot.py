@@ -96,6 +96,8 @@ class Snapshot(Struct, frozen=True):
     draining: int = 0
     in_flight: int = 0
     backing_off: int = 0
+    backing_off_until_s: float | None = None
+    """When the longest wait after a failure is over, since the run's start."""
     ended_10s: int = 0
     """Answers (not cancelled) in the window: what the shares below rest on."""
     requests_per_s: float | None = None
@@ -141,3 +143,8 @@ class Snapshot(Struct, frozen=True):
     """Tokens of the run by what stamped them: kernel, loop, coalesced."""
     stamp_error_p99_s: float | None = None
     """Against the times that a server on this machine tells."""
+
+    @property
+    def longest_wait_s(self) -> float:
+        """How much longer the user waits that waits longest after a failure."""
+        return 0.0 if self.backing_off_until_s is None else max(0.0, self.backing_off_until_s - self.at_s)

@@ -83,7 +83,7 @@ def verdict(
     baseline: Sequence[Finding],
 ) -> Verdict:
     """All findings together; `reasons` has each as a sentence, the gravest first."""
-    findings: list[Finding] = list(baseline)
+    findings: list[Finding] = []
     if ended_reason in _CODE_OF_REASON:
         findings.append(Finding(_CODE_OF_REASON[ended_reason], ended_message or ended_reason))
     if completed == 0 and ended_reason != "endpoint":
@@ -91,6 +91,8 @@ def verdict(
     if bound is not None:
         slos = [SloResult(slo.slo, slo.value, slo.n, None, slo.needed) for slo in slos]
         findings.append(Finding(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
+    else:
+        findings.extend(baseline)
     findings.extend(
         Finding(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
         for slo in slos

@@ -10,7 +10,7 @@ from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
-from llmprobe.report.to_text import headline, rest_on, subject, totals, unsaid, word_of
+from llmprobe.report.to_text import headline, load_of, rest_on, subject, totals, unsaid, word_of
 
 _HOLLOW = "–"  # noqa: RUF001 - a dash as wide as a digit
 _MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~!&"})
@@ -25,7 +25,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"**{word_of(result)}** {_plain(headline(result))}"
     yield ""
     if result.verdict.slos:
-        marks = {True: "✓", False: "✖", None: "too few"}
+        marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
         rows = [(marks[slo.passed], slo.slo, said(slo)) for slo in result.verdict.slos]
         yield from _table(("", "objective", "measured"), rows)
         yield ""
@@ -42,13 +42,16 @@ def _lines(result: Result) -> Iterator[str]:
         unit = "req/s" if result.levels[0].rate is not None else "users"
         names = (unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
         yield from _table(names, [_level(level) for level in result.levels], numbers=True)
+        if any(level.probe_bound for level in result.levels):
+            yield ""
+            yield _plain("!: the probe was the bottleneck here.")
     yield ""
     yield _plain(rest_on(result))
 
 
 def _level(level: LevelResult) -> tuple[str, ...]:
     return (
-        f"{level.users if level.rate is None else level.rate:g}", str(level.n), _s(level.ttft_s.p50),
+        load_of(level), str(level.n), _s(level.ttft_s.p50),
         _s(level.ttft_s.p95), _s(level.tpot_s.p95),
         _HOLLOW if level.output_tokens_per_s is None else f"{level.output_tokens_per_s:.0f}",
         _share(level.error_rate), _share(level.goodput),

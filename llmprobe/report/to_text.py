@@ -113,11 +113,18 @@ def _levels(result: Result) -> Iterator[str]:
     yield _row(unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
     yield from (_level(level) for level in result.levels)
     yield f"{_HOLLOW}: too few samples. What started while a level settled is left out."
+    if any(level.probe_bound for level in result.levels):
+        yield "!: the probe was the bottleneck here."
+
+
+def load_of(level: LevelResult) -> str:
+    """The load, with a `!` where the probe was the bottleneck."""
+    return f"{level.users if level.rate is None else level.rate:g}" + ("!" if level.probe_bound else "")
 
 
 def _level(level: LevelResult) -> str:
     return _row(
-        f"{level.users if level.rate is None else level.rate:g}",
+        load_of(level),
         str(level.n),
         _s(level.ttft_s.p50),
         _s(level.ttft_s.p95),

@@ -20,17 +20,21 @@ class Goal:
     value: float | None
     n: int = 0
     """What the value rests on."""
+    refused: bool = False
+    """The probe is the bottleneck: the value is not the endpoint's."""
 
     @property
     def met(self) -> bool | None:
-        """Whether it is kept right now."""
-        return None if self.value is None else self.slo.met_by(self.value)
+        """Whether it is kept right now; None where that can't be said."""
+        return None if self.value is None or self.refused else self.slo.met_by(self.value)
 
     @property
     def margin(self) -> str:
-        """How far the value is from the bound: `46 % ok`, `18 % over`, `too few`."""
+        """How far the value is from the bound: `46 % ok`, `18 % over`, `too few`, `refused`."""
         if self.value is None:
             return TOO_FEW
+        if self.refused:
+            return "refused"
         if self.slo.metric == "goodput":
             points = round((self.value - self.slo.bound) * 100, 1)
             return f"{points:g} pt ok" if points >= 0 else f"{-points:g} pt short"
@@ -45,8 +49,9 @@ class Goal:
 def goals(view: View) -> list[Goal]:
     """All of the scenario, in its order."""
     speed = speed_of(view.scenario.endpoint.url)
+    bound = view.snapshot.probe_bound is not None
     return [
-        Goal(slo.scaled(speed), _live(slo, view.snapshot), _samples(slo, view.snapshot))
+        Goal(slo.scaled(speed), _live(slo, view.snapshot), _samples(slo, view.snapshot), bound)
         for slo in view.scenario.slo
     ]
 

@@ -1,5 +1,7 @@
 """Numbers and states in as few cells as they take. Pure."""
 
+import math
+
 from llmprobe.core.target import host_of, is_sim
 from llmprobe.session.view import State, View
 
@@ -49,6 +51,13 @@ def percent(share: float) -> str:
     """A share between 0 and 1: `0`, `2.7`, `41`."""
     value = share * 100
     return "0" if value == 0 else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+
+
+def short_time(seconds: float) -> str:
+    """In one unit, rounded up: `12 s`, `60 m`, `24 h`."""
+    if seconds <= 99:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} m" if seconds <= 99 * 60 else f"{math.ceil(seconds / 3600)} h"
 
 
 def place(view: View) -> str:

@@ -6,7 +6,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from llmprobe.cli.progress import LiveLine, Sentences, progress_of, rewrites
+from llmprobe.cli.progress import LiveLine, Sentences, how_it_is, progress_line, progress_of, rewrites
 from llmprobe.core.load import UNTIL_STOPPED_S, Load, Stage
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.metrics.snapshot import Percentiles, Snapshot
@@ -97,3 +97,16 @@ def test_quiet_is_quiet():
     silent.show(_view(at_s=60, users=4, note="x"))
     silent.close()
     assert stream.getvalue() == ""
+
+
+def test_who_backs_off_and_a_probe_that_is_the_bottleneck_are_said():
+    snapshot = Snapshot(
+        at_s=76.0, target=4, in_flight=1, backing_off=3, backing_off_until_s=136.2,
+        probe_bound="a worker used 91% of a core; use more --workers",
+    )  # fmt: skip
+    view = _view(at_s=76, users=4, snapshot=snapshot)
+    assert how_it_is(view).endswith(
+        ", no errors, 3 backing off for up to 1 min 0 s, no verdict as the probe is the bottleneck "
+        "(a worker used 91% of a core; use more --workers)."
+    )
+    assert " · 3 backing off for up to 1 min 0 s · probe-bound" in progress_line(view)

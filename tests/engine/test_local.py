@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from llmprobe.core.engine import Lease, Plan
-from llmprobe.core.events import Event, LeaseLow, LoadChanged, RequestFinished
+from llmprobe.core.events import Event, Interval, LeaseLow, LoadChanged, RequestFinished
+from llmprobe.core.histogram import merged
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Endpoint, Scenario
@@ -38,7 +39,8 @@ class Run:
         self.records: list[RequestRecord] = []
         self.events: list[Event] = []
         self.engine = LocalEngine(0, 1, (0,), self.records.append)
-        self.leased = 0
+        self.leased = self.wanted = 0
+        self.grants = True
 
     async def __aenter__(self):
         corpus = open_corpus(self.scenario.prompts, Path())
@@ -63,8 +65,28 @@ class Run:
             self.events.extend(batch)
             for event in batch:
                 if isinstance(event, LeaseLow):
-                    await self.engine.grant(0, Lease(self.leased, self.leased + event.want))
-                    self.leased += event.want
+                    self.wanted = event.want
+                    if self.grants:
+                        await self.grant()
+
+    async def grant(self):
+        await self.engine.grant(0, Lease(self.leased, self.leased + self.wanted))
+        self.leased += self.wanted
+
+    async def ask(self):
+        """Until the engine has asked for a lease that it does not get."""
+        self.grants, self.wanted = False, 0
+        async with asyncio.timeout(20):
+            while not self.wanted:
+                await asyncio.sleep(0.01)
+
+    async def intervals(self, count):
+        """The next ones."""
+        before = len(self.heard(Interval))
+        async with asyncio.timeout(20):
+            while len(self.heard(Interval)) < before + count:
+                await asyncio.sleep(0.01)
+        return self.heard(Interval)[before:]
 
     async def until(self, requests: int) -> None:
         async with asyncio.timeout(20):
@@ -93,6 +115,35 @@ async def test_a_user_that_is_lowered_finishes_its_request(endpoint):
         await run.until(60)
     cancelled = [record for record in run.records if record.outcome is Outcome.CANCELLED]
     assert {record.user for record in cancelled} <= {0}
+
+
+async def test_users_that_wait_for_a_slow_session_are_idle_and_start_late(endpoint):
+    async with Run(endpoint) as run:
+        run.grants = False
+        await run.engine.set_load(0, 3)
+        await run.ask()
+        first, second = await run.intervals(2)
+        await run.grant()
+        await run.until(3)
+    assert (second.active, second.idle_share) == (3, 1.0)
+    late = merged(interval.starts for interval in run.heard(Interval))
+    assert late.share_above(second.at_s - first.at_s - 0.01) >= 3 / late.count
+
+
+async def test_users_that_wait_for_a_cap_are_neither_idle_nor_late_whenever_they_began_to_wait(endpoint):
+    async with Run(endpoint) as run:
+        run.grants = False
+        await run.engine.set_load(0, 2)
+        await run.ask()
+        await run.engine.grant(0, Lease(0, 0))
+        await run.engine.set_load(1, 4)
+        _, second = await run.intervals(2)
+        run.wanted = 8
+        await run.grant()
+        await run.until(4)
+    assert (second.active, second.idle_share) == (4, 0.0)
+    timed = merged(interval.starts for interval in run.heard(Interval)).count
+    assert timed == len(run.records) - 4
 
 
 async def test_what_a_request_is_made_of_leaves_the_garbage_collector_nothing(endpoint):

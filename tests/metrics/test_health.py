@@ -18,7 +18,9 @@ def moment(**told) -> Moment:
         "in_flight": 10, "backing_off": 0, "cpu_share": 0.2, "lag_s": 0.002,
         "starts": Histogram.of([0.0005] * 10),
     }  # fmt: skip
-    return Moment(at_s=1.0, **usual | told)
+    usual |= told
+    starts = usual.pop("starts")
+    return Moment(at_s=1.0, starts=starts if isinstance(starts, dict) else {0: starts}, **usual)
 
 
 @pytest.fixture
@@ -49,7 +51,23 @@ def test_a_probe_at_ease_is_no_bottleneck(why):
     ],
 )
 def test_a_rule_that_is_broken_is_said_with_what_to_do(why, told, said):
-    assert why(**told) == f"{said}; use more --workers, or another host"
+    assert why(**told) == f"{said}; use more --workers, another host, or uvloop"
+
+
+def test_of_several_workers_the_worst_one_speaks(why):
+    calm, late = Histogram.of([0.0005] * 90), Histogram.of([0.0] * 9 + [0.15])
+    assert why(starts={0: calm, 1: calm}) is None
+    assert "10% of the requests started" in why(starts={0: calm, 1: late})
+
+
+def test_a_worker_that_reads_late_is_not_excused_by_one_that_does_not(record):
+    health = Health(SLOS)
+    for _ in range(5):
+        health.observe(moment(lag_s=0.03, starts={worker: Histogram.of([0.0]) for worker in (0, 1)}))
+    for user in range(200):
+        stamps = {"kernel": 99, "coalesced": 2} if user % 2 else {"kernel": 200}
+        health.finish(record(0.0, 1.0, user=user, stamps=stamps))
+    assert "2% of the tokens were read late" in (health.why() or "")
 
 
 def test_a_few_late_starts_are_none(why):

@@ -37,7 +37,15 @@ def test_workers_add_up_and_the_worst_one_speaks():
     )
     assert (second.target, second.active, second.in_flight) == (8, 8, 8)
     assert (second.cpu_share, second.idle_share, second.lag_s) == (0.8, 0.4, 0.004)
-    assert second.starts == Histogram.of([0.1, 0.2])
+    assert second.starts == {0: Histogram.of([0.1]), 1: Histogram.of([0.2])}
+
+
+def test_user_seconds_are_counted_from_one_word_of_a_worker_to_the_next():
+    moments = Moments()
+    (first,) = fold(moments, interval(0, 0.5), interval(1, 0.5), interval(0, 1.0, draining=1, backing_off=2))
+    assert (first.user_s, first.backed_off_s) == (2.5, 1.0)
+    (second,) = fold(moments, interval(1, 1.0), interval(0, 2.0, active=1, backing_off=1))
+    assert (second.user_s, second.backed_off_s) == (3.0, 1.0)
 
 
 def test_a_lost_worker_s_users_are_no_longer_counted():

@@ -8,6 +8,7 @@ from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Baseline, Endpoint, Prices
 from llmprobe.core.slo import parse_slos
 from llmprobe.report.files import Changed, Ended
+from llmprobe.report.formats import FORMATS
 from llmprobe.report.make import make_result
 
 AT_ONE = Changed(0.0, 0, 1)
@@ -121,8 +122,28 @@ def test_a_level_where_the_worker_was_busy_makes_the_run_probe_bound(make, scena
     result = make_result(make.run(records, lines, series), scenario)
     assert result.probe.bound
     assert result.probe.cpu_share == pytest.approx(0.95)
-    assert result.probe.why == "at 2 users a worker used 95% of a core; use more --workers, or another host"
+    assert (
+        result.probe.why
+        == "at 2 users a worker used 95% of a core; use more --workers, another host, or uvloop"
+    )
     assert result.verdict.exit_code == 5
+
+
+def test_beside_a_busy_probe_nothing_passes_nor_fails_and_no_baseline_is_held_to_it(make, scenario):
+    against = replace(scenario, baseline=Baseline({"ttft_p50_s": 0.1}))
+    series = [make.moment(float(s), 1, cpu_share=0.95) for s in range(1, 31)]
+    result = make_result(make.run(_alone(make, ttft_s=4.0), [AT_ONE, make.DONE], series), against)
+    assert [(slo.value, slo.passed) for slo in result.verdict.slos] == [
+        (4.0, None),
+        (0.02, None),
+        (0.0, None),
+    ]
+    assert result.verdict.exit_code == 5
+    assert result.verdict.reasons == (f"no verdict: the probe was the bottleneck ({result.probe.why})",)
+    text = FORMATS["text"](result)
+    assert not set(text) & set("✓✖")
+    assert "\n1!    " in text
+    assert "| refused | p95 ttft < 1s | 4.00 s" in FORMATS["markdown"](result).replace("\\", "")
 
 
 def test_a_busy_worker_while_a_level_settles_binds_nothing(make, scenario):

@@ -43,7 +43,7 @@ class Banner(Drawn):
     def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - its height follows its text
         """The text, wrapped."""
         ink = self.ink
-        style = {"✓": ink.good, "·": ink.accent, "$": ink.warn}.get(self._glyph, ink.bad)
+        style = {"✓": ink.good, "·": ink.accent, "$": ink.warn, "!": ink.warn}.get(self._glyph, ink.bad)
         texts = wrapped(self._text, width - 4)
         return [
             [
@@ -76,6 +76,9 @@ def _trouble(sight: Sight) -> tuple[str, str] | None:
     if view.endpoint_down and view.state is State.RUNNING:
         reason = view.note or view.snapshot.last_error or "connections fail"
         return "↯", f"The endpoint can't be reached: {reason}"
+    bound = view.snapshot.probe_bound
+    if bound is not None and view.state is State.RUNNING:
+        return "!", f"No verdict at this load: the probe is the bottleneck. {bound[:1].upper()}{bound[1:]}."
     if view.note:
         return ("$" if view.state is State.CAPPED else "✖" if view.state is State.FAILED else "·"), view.note
     return None

@@ -109,6 +109,8 @@ def _foot(view: View, chosen: float | None, *, room: int) -> str:
     if level is None:
         return ""
     load = load_words(load_of(level), view.scenario.load.kind)
+    if level.probe_bound is not None:
+        return f"! {load}: probe-bound, n {level.n}"
     if not level.n:
         return f"{load}: settling, {level.settling} kept out"
     if level.n < ENOUGH or level.ttft.p95 is None:

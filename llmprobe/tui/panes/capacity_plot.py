@@ -163,8 +163,9 @@ def _latency_points(levels: list[LevelFigures], bound: float | None, ink: Ink) -
     points: list[Point] = []
     for level in levels:
         value = latency(level) or 0.0
-        style = ink.bad if bound is not None and value > bound else _marked(level, ink.latency, ink)
-        glyph = "▲" if value > top else _glyph(level)
+        missed = bound is not None and value > bound and level.probe_bound is None
+        style = ink.bad if missed else _marked(level, ink.latency, ink)
+        glyph = "▲" if value > top and level.probe_bound is None else _glyph(level)
         around = level.ttft_p95_around
         points.append(Point(math.log2(load_of(level)), min(value, top), glyph, style, around))
     return points
@@ -186,11 +187,12 @@ def load_of(level: LevelFigures) -> float:
 
 
 def _glyph(level: LevelFigures) -> str:
-    return "●" if level.n >= ENOUGH else "○"
+    """`!` where the probe was the bottleneck: what was measured is not the endpoint's."""
+    return "!" if level.probe_bound is not None else "●" if level.n >= ENOUGH else "○"
 
 
 def _marked(level: LevelFigures, style: Style, ink: Ink) -> Style:
-    return ink.accent if level.current else style
+    return ink.warn if level.probe_bound is not None else ink.accent if level.current else style
 
 
 def _seconds(value: float) -> str:

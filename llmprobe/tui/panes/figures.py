@@ -14,7 +14,7 @@ from llmprobe.tui.widgets.drawn import Drawn
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.spans import Line, Span, cut
 from llmprobe.tui.widgets.sparks import Ceiling, spark_lines
-from llmprobe.tui.wording import NONE_YET, TOO_FEW, count, figure, per_second, percent, tight
+from llmprobe.tui.wording import NONE_YET, TOO_FEW, count, figure, per_second, percent, short_time, tight
 
 _SLO_ROOM = 1.5
 """A full bar is this much of the objective, so that the distance to it can be seen."""
@@ -123,6 +123,15 @@ class TokensFigure(Figure):
 
 class LimitsFigure(Figure):
     """The share of answers that were 429s, and counts of what else went wrong."""
+
+    def foot(self, view: View) -> str:
+        """Who waits before it sends again, and for how long at most."""
+        snapshot = view.snapshot
+        if not snapshot.backing_off:
+            return super().foot(view)
+        longest_s = snapshot.longest_wait_s
+        until = f" for {short_time(longest_s)}" if longest_s >= 1 else ""
+        return f"{snapshot.backing_off} back{'s' if snapshot.backing_off == 1 else ''} off{until}"
 
     def head(self, view: View, width: int) -> list[Span]:
         """Share in percent; errors of the server; timeouts; the rest where there is room and reason."""

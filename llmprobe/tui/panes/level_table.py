@@ -23,7 +23,10 @@ _AROUND = 15
 
 
 def level_table(levels: Sequence[LevelFigures], at: int, height: int, width: int, ink: Ink) -> list[Line]:
-    """A head and the levels around the one at `at`; TTFT in s at three quantiles, TPOT p95 in ms."""
+    """A head and the levels around the one at `at`; TTFT in s at three quantiles, TPOT p95 in ms.
+
+    A `!` marks a level where the probe was the bottleneck.
+    """
     rows = max(0, height - 1)
     first = max(0, min(at - rows // 2, len(levels) - rows))
     wide = width >= TABLE_WIDTH + _AROUND
@@ -36,7 +39,8 @@ def level_table(levels: Sequence[LevelFigures], at: int, height: int, width: int
 def _row(level: LevelFigures, ink: Ink, *, wide: bool, marked: bool) -> Line:
     ttft, tpot = level.ttft, level.tpot.p95
     texts = (
-        f"{level.users}" if level.rate is None else f"{level.rate:g}",
+        ("! " if level.probe_bound is not None else "")
+        + (f"{level.users}" if level.rate is None else f"{level.rate:g}"),
         f"{level.n}",
         *(TOO_FEW if value is None else figure(value) for value in (ttft.p50, ttft.p95, ttft.p99)),
         NONE_YET if tpot is None else f"{tpot * 1000:.0f}",
@@ -48,4 +52,4 @@ def _row(level: LevelFigures, ink: Ink, *, wide: bool, marked: bool) -> Line:
         around = level.ttft_p95_around
         said = TOO_FEW if around is None else f"{figure(around[0])} to {figure(around[1])}"
         cells += f"{said:>{_AROUND}}"
-    return [(cells, ink.accent if marked else ink.text)]
+    return [(cells, ink.accent if marked else ink.warn if level.probe_bound is not None else ink.text)]

@@ -14,7 +14,7 @@ from llmprobe.metrics.snapshot import Percentiles
 from llmprobe.report.formats import FORMATS
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
-from llmprobe.report.to_text import headline, rest_on, subject, totals, unsaid, word_of
+from llmprobe.report.to_text import headline, load_of, rest_on, subject, totals, unsaid, word_of
 from llmprobe.tui.screens.dialog import Dialog, plain
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
@@ -109,8 +109,8 @@ def _levels(levels: Sequence[LevelResult], width: int, ink: Ink) -> Iterator[Lin
             "errors": _share(level.error_rate), "goodput": _share(level.goodput),
             "TTFT p50": _s(level.ttft_s.p50),
         }  # fmt: skip
-        load = f"{level.users if level.rate is None else level.rate:g}"
-        yield _row(load, [cells[name] for name in columns], ink.accent, ink.text)
+        look = ink.warn if level.probe_bound else ink.text
+        yield _row(load_of(level), [cells[name] for name in columns], ink.accent, look)
 
 
 def _latencies(result: Result, width: int, ink: Ink) -> Iterator[Line]:
