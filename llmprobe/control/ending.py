@@ -4,8 +4,8 @@ from llmprobe.control.changes import noise
 from llmprobe.control.evidence import Evidence
 from llmprobe.core.finding import Cause, Finding
 
-_WIDE = 1.5
-"""High over low of an interval that says too little."""
+_WIDE, _USERS = 1.5, 2
+"""High over low of an interval that says too little, unless it is of so few users."""
 
 
 def ending(evidence: Evidence, capacity: float) -> Finding:
@@ -14,10 +14,6 @@ def ending(evidence: Evidence, capacity: float) -> Finding:
     estimate = evidence.posterior.quantile(0.5)
     failed = [stay for stay in evidence.stays if stay.held is False and stay.load > capacity]
     cause, slo = _cause(evidence, capacity, nothing_failed=not failed)
-    if failed and capacity and evidence.rounded(high) - evidence.rounded(low) > 1 and high > low * _WIDE:
-        return refusal(
-            evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
-        )
     here = [stay for stay in evidence.stays if stay.load == capacity and stay.held]
     lowest = min((stay.load for stay in failed), default=None)
     times = [stay.from_s for stay in failed if stay.load == lowest]
@@ -26,9 +22,18 @@ def ending(evidence: Evidence, capacity: float) -> Finding:
     held_s = sum(stay.held_s for stay in here)
     done = sum(stay.completed()[0] for stay in here)
     tokens = sum(stay.completed()[1] for stay in here)
+    if cause == "rate_limit" and lowest is not None:
+        low, high = capacity, lowest
+    if lowest is None:
+        low, high = min(low, capacity), 4 * evidence.goal.most
+    too_wide = evidence.rounded(high) - evidence.rounded(low) > _USERS and high > low * _WIDE
+    if capacity and lowest is not None and too_wide:
+        return refusal(
+            evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
+        )
     apart_s = times[-1] - times[0] if len(times) > 1 else None
     return Finding(
-        capacity=capacity, estimate=estimate, low=low, high=min(high, 4 * evidence.goal.most),
+        capacity=capacity, estimate=estimate, low=low, high=high,
         cause=cause, slo=slo, held_s=held_s, n=sum(n for n, _ in tallies),
         violations=round(sum(bad for _, bad in tallies)), visits=evidence.visits(), kind=evidence.goal.kind,
         requests_per_s=done / held_s if held_s else None, tokens_per_s=tokens / held_s if held_s else None,

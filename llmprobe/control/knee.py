@@ -15,6 +15,7 @@ from llmprobe.control.changes import drift_of, reference_done, reference_load, s
 from llmprobe.control.ending import ending, refusal
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.guesses import climb, hint_of
+from llmprobe.control.refusals import WINDOW_S, descend
 from llmprobe.control.visits import Stay
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Goal, Move, Tick
@@ -25,9 +26,9 @@ _EARLY_S = 60.0
 _CANDIDATE = 0.35
 """The quantile of the break at which a capacity is confirmed."""
 _RAMP_MOST_S = 15.0
-_LATE_S = 220.0
-"""From when on it closes in no more, and confirms."""
-_OVER_S = 400.0
+_LATE_S, _LATE = 220.0, 30
+"""From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
+_OVER_S, _OVER = 400.0, 50
 """From when on it says what it has."""
 _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
 _CONFIRM_S = 10.0
@@ -104,6 +105,9 @@ class Knee:
     def _seconds(self, seconds: float) -> float:
         return seconds / self._goal.speed
 
+    def _is_past(self, seconds: float, residences: int) -> bool:
+        return self._now_s >= max(self._seconds(seconds), residences * self._evidence.residence_s)
+
     def _stays(self) -> Action:
         if self._plan is None:
             return Action("begins")
@@ -115,6 +119,8 @@ class Knee:
             return ""
         if not stay.settled:
             return ", settling"
+        if not plan.n:
+            return f", {stay.held_s:.0f} of {plan.held_s:.0f} s"
         return f", {min(self._evidence.count(stay), plan.n)} of {plan.n} verdicts"
 
     def _toward(self) -> float | None:
@@ -161,10 +167,12 @@ class Knee:
                 f"learns how fast {self._called(evidence.least)} is answered",
                 eager=True,
             )
-        if tick.at_s >= self._seconds(_OVER_S):
+        if self._is_past(_OVER_S, _OVER):
             return self.finding()
         if not evidence.failed():
             return self._climb(max(held))
+        if evidence.limited and max(evidence.failed()) > evidence.least:
+            return self._descend()
         if evidence.zero():
             return ending(evidence, 0.0)
         return self._zoom(tick) or self._confirm() or self._check() or self._conclude()
@@ -177,6 +185,18 @@ class Knee:
             )
         return self._confirmation(top) or ending(self._evidence, top)
 
+    def _descend(self) -> _Plan | Finding:
+        descent = descend(self._evidence)
+        load = self._called(descent.load)
+        if descent.done:
+            return ending(self._evidence, descent.load)
+        if descent.waits:
+            return _Plan(
+                descent.load, _CONFIRM_N, f"waits at {load} for the rate limit to let something through"
+            )
+        says = f"holds {load} under the rate limit"
+        return _Plan(descent.load, 0, says, held_s=self._seconds(WINDOW_S))
+
     def _zoom(self, tick: Tick) -> _Plan | None:
         evidence = self._evidence
         low, high = evidence.interval()
@@ -184,14 +204,11 @@ class Knee:
         step = evidence.step(above)
         wanted = _NARROWER if tick.at_s < self._seconds(_EARLY_S) else _NARROW
         narrow = high <= low * wanted or evidence.rounded(high) - evidence.rounded(low) <= step
-        if narrow or above - below <= step * 1.001 or tick.at_s >= self._seconds(_LATE_S):
+        if narrow or above - below <= step * 1.001 or self._is_past(_LATE_S, _LATE):
             return None
         middle = evidence.posterior.quantile(0.45)
         hint = hint_of(evidence)
-        if evidence.limited:
-            # A bucket that isn't empty yet lets more through than its limit.
-            middle = max(middle, 0.75 * above if hint is None else min(hint, 0.85 * above))
-        elif hint is not None and below < hint < above:
+        if hint is not None and below < hint < above:
             middle = hint
         load = min(max(evidence.rounded(middle), below + step), above - step)
         between = f"between {self._called(below, bare=True)} and {self._called(above)}"

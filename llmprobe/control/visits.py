@@ -12,6 +12,7 @@ from llmprobe.core.tick import Tick
 
 _GONE = 0.1
 """The share that may be left of the requests that were under way at a fall."""
+_SHUT_N, _SHUT = 8, 0.9
 _PRIOR_BLOCKS = 4
 _USUAL = 2.0
 """How much more violations in a row vary than independent ones do: what is believed before it is measured."""
@@ -133,9 +134,17 @@ class Stay:
 
     @property
     def in_flight(self) -> float | None:
-        """On average, in the later half of the time since it settled."""
-        late = self._in_flight[len(self._in_flight) // 2 :]
+        """On average since it settled; of a short stay, in the later half."""
+        long = self.held_s >= self._patience_s
+        late = self._in_flight if long else self._in_flight[len(self._in_flight) // 2 :]
         return sum(late) / len(late) if late else None
+
+    @property
+    def shut(self) -> bool:
+        """Whether nearly everything of late was refused: a limit whose window has not passed yet."""
+        late = [s for s in self.ended() if s.started_s >= (self.settled_s + self.to_s) / 2]
+        refused = sum(sample.outcome is Outcome.RATE_LIMITED for sample in late)
+        return len(late) >= _SHUT_N and refused >= _SHUT * len(late)
 
     @property
     def grew(self) -> bool:
