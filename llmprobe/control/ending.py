@@ -26,8 +26,7 @@ def ending(evidence: Evidence, capacity: float) -> Finding:
         low, high = capacity, lowest
     if lowest is None:
         low, high = min(low, capacity), 4 * evidence.goal.most
-    too_wide = evidence.rounded(high) - evidence.rounded(low) > _USERS and high > low * _WIDE
-    if capacity and lowest is not None and too_wide:
+    if capacity and lowest is not None and too_wide(evidence, low, high):
         return refusal(
             evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
         )
@@ -40,6 +39,11 @@ def ending(evidence: Evidence, capacity: float) -> Finding:
         failed_at=lowest, failed_times=len(times), failed_apart_s=apart_s,
         noise=noise(evidence),
     )  # fmt: skip
+
+
+def too_wide(evidence: Evidence, low: float, high: float) -> bool:
+    """Whether an interval says too little."""
+    return high > low * _WIDE and evidence.rounded(high) - evidence.rounded(low) > _USERS
 
 
 def refusal(evidence: Evidence, why: str, *, drift: str | None = None) -> Finding:

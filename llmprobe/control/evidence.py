@@ -36,7 +36,9 @@ class Evidence:
         self.rules: tuple[Constraint, ...] = constraints(goal.slos)
         self.least = 1.0 if goal.kind == "users" else max(0.05, goal.most / 512)
         self.stays: list[Stay] = []
-        self.posterior = Posterior([rule.budget for rule in self.rules], self.least, goal.most)
+        self.posterior = Posterior(
+            [(rule.budget, not rule.latency) for rule in self.rules], self.least, goal.most
+        )
         self.residence_s = 5.0 / goal.speed
         """The median time of a request, at the load in force or the last that showed some."""
         self.bound: str | None = None
@@ -111,6 +113,15 @@ class Evidence:
                 n, bad = (0, 0.0) if stay.fell else stay.tally(k, 0.0, ramping=True)
                 broken = rule.latency and n >= 8 and bad >= 5 and bad > 0.3 * n
             if broken:
+                stay.why = k
+                return True
+        return False
+
+    def over_budget(self, stay: Stay) -> bool:
+        """Whether it violates more than an objective allows, clear or not; then `why` tells which."""
+        for k, rule in enumerate(self.rules):
+            n, bad = self.tally(stay, k)
+            if bad > rule.budget * n:
                 stay.why = k
                 return True
         return False

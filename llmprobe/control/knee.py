@@ -12,7 +12,7 @@ What to do next follows from the evidence alone, so a hand may take the load at 
 from msgspec import Struct
 
 from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious
-from llmprobe.control.ending import ending, refusal
+from llmprobe.control.ending import ending, refusal, too_wide
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.guesses import climb, hint_of
 from llmprobe.control.refusals import WINDOW_S, descend
@@ -31,6 +31,8 @@ _LATE_S, _LATE = 220.0, 30
 _OVER_S, _OVER = 400.0, 50
 """From when on it says what it has."""
 _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
+_LONG_N = 120
+"""Verdicts after which a load is either within its budgets or not, clear or not."""
 _CONFIRM_S = 10.0
 _REFERENCE_AFTER_S = 110.0
 """A search that was shorter leaves no time for a drift worth a visit."""
@@ -77,7 +79,8 @@ class Knee:
                 if tick.requests_left is None or tick.requests_left > 0:
                     return self._stays()
             elif not failing or self._evidence.learned(stay):
-                stay.held = not failing
+                long = self._evidence.count(stay) >= _LONG_N
+                stay.held = not (failing or (long and self._evidence.over_budget(stay)))
             else:
                 return self._stays()
         return self._decide(tick)
@@ -100,6 +103,8 @@ class Knee:
         confirmed = self._evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
         if not confirmed:
             return refusal(self._evidence, "too few requests counted to confirm any load")
+        if max(confirmed) < self._goal.most and max(self._evidence.failed(), default=0.0) <= max(confirmed):
+            return refusal(self._evidence, f"it ended before anything broke: {self._called(max(confirmed))} held")
         return ending(self._evidence, max(confirmed))
 
     def _seconds(self, seconds: float) -> float:
@@ -204,7 +209,8 @@ class Knee:
         step = evidence.step(above)
         wanted = _NARROWER if tick.at_s < self._seconds(_EARLY_S) else _NARROW
         narrow = high <= low * wanted or evidence.rounded(high) - evidence.rounded(low) <= step
-        if narrow or above - below <= step * 1.001 or self._is_past(_LATE_S, _LATE):
+        late = self._is_past(_LATE_S, _LATE) and not too_wide(evidence, low, high)
+        if narrow or late or above - below <= step * 1.001:
             return None
         middle = evidence.posterior.quantile(0.45)
         hint = hint_of(evidence)

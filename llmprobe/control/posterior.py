@@ -19,16 +19,20 @@ _SHARP = 0.06
 _CEILINGS = (1.0, 0.5, 0.2)
 _FLOORS = (0.0, 0.05, 0.2, 0.5, 2.0, 4.0)
 """In budgets."""
-_FLOOR_WEIGHTS = (0.5, 0.2, 0.12, 0.08, 0.05, 0.05)
+_FLOOR_WEIGHTS = (0.55, 0.2, 0.12, 0.09, 0.02, 0.02)
 _LOADS, _SMOOTH = 800, 3
 _LEAST = 1e-4
 """No share is believed to be nearer to 0 or 1: one verdict must not rule a curve out."""
 
 
-class Curve:
-    """One objective's curves and their weights."""
+_NEVER = 20.0
+"""How much likelier it is that load brings no failures at all than that they begin at any one place."""
 
-    def __init__(self, budget: float, least: float, most: float) -> None:
+
+class Curve:
+    """One objective's curves and their weights; `rare` where load hardly ever breaks it."""
+
+    def __init__(self, budget: float, least: float, most: float, *, rare: bool) -> None:
         self._budget = budget
         middles = np.linspace(np.log(least / 2), np.log(most * 3), _STEPS)
         floors = np.minimum(np.array(_FLOORS) * budget, 0.9)
@@ -44,6 +48,8 @@ class Curve:
             indexing="ij",
         )
         self._prior = np.log(weights[1].ravel() * weights[3].ravel())
+        if rare:
+            self._prior += np.where(middle > np.log(most), np.log(_NEVER), 0.0)
         self._middle, self._width, self._floor = middle, width, floor
         self._rise = np.maximum(ceiling - floor, 0.0)
         self._breaks = self._where_it_breaks(budget)
@@ -94,8 +100,8 @@ class Curve:
 class Posterior:
     """The break of all objectives together: a load survives where every one of them does."""
 
-    def __init__(self, budgets: Sequence[float], least: float, most: float) -> None:
-        self.curves = [Curve(budget, least, most) for budget in budgets]
+    def __init__(self, budgets: Sequence[tuple[float, bool]], least: float, most: float) -> None:
+        self.curves = [Curve(budget, least, most, rare=rare) for budget, rare in budgets]
         self.loads: Grid = np.exp(np.linspace(np.log(least * 0.6), np.log(most * 1.5), _LOADS))
         self._survival: Grid = np.ones_like(self.loads)
 

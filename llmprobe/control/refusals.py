@@ -5,8 +5,6 @@ with the bucket empty; and what is let through at too high a load tells where th
 requests accepted and under way, on average, are the users that it has room for).
 """
 
-import math
-
 from msgspec import Struct
 
 from llmprobe.control.evidence import Evidence
@@ -16,7 +14,7 @@ WINDOW_S = 60.0
 """How long a load is held to confirm it: limits count by the minute."""
 _STEP = 0.93
 """The next load over one that failed, at the most."""
-_PLUNGE = 0.5
+_PLUNGE = 0.7
 """The same at the least: an estimate may be poor."""
 
 
@@ -44,7 +42,7 @@ def descend(evidence: Evidence) -> Descent:
     step = evidence.step(last.load)
     room = last.in_flight or 0.0
     load = min(room, _STEP * last.load, last.load - step)
-    return Descent(max(evidence.least, evidence.rounded(max(load, math.floor(_PLUNGE * last.load)))))
+    return Descent(max(evidence.least, evidence.rounded(max(load, _PLUNGE * last.load))))
 
 
 def _best_before(evidence: Evidence, last: Stay) -> float:
