@@ -20,6 +20,9 @@ _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
 _LIMITED = 0.6
 """The share of 429s among failures, here and over all, that makes a rate limit of them."""
+_FEW = 10
+"""Answers that tell a residence; of fewer, the short ones come first."""
+_LEARN_S = 8.0
 _REFUSALS = 120
 """Failures of a stay that are enough, whatever more could tell."""
 _COLD_S = 60.0
@@ -83,7 +86,7 @@ class Evidence:
             self.bound, self.spoiled_at = tick.bound, min(self.spoiled_at, stay.load)
         for recent in reversed(self.stays):
             took = sorted(s.e2e_s for s in recent.ended() if s.outcome is not None and s.outcome.completed)
-            if len(took) >= 3:
+            if len(took) >= max(3.0, min(recent.load, _FEW)):
                 self.residence_s = took[len(took) // 2]
                 break
 
@@ -128,7 +131,7 @@ class Evidence:
 
     def learned(self, stay: Stay) -> bool:
         """Whether a failing stay has told what it can: under a rate limit, how much is let through."""
-        if not self.limited_at(stay) or stay.held_s >= 3 * self.residence_s:
+        if not self.limited_at(stay) or stay.held_s >= max(3 * self.residence_s, _LEARN_S / self.goal.speed):
             return True
         return self.tally(stay, stay.why)[1] > _REFUSALS
 

@@ -104,7 +104,9 @@ class Knee:
         if not confirmed:
             return refusal(self._evidence, "too few requests counted to confirm any load")
         if max(confirmed) < self._goal.most and max(self._evidence.failed(), default=0.0) <= max(confirmed):
-            return refusal(self._evidence, f"it ended before anything broke: {self._called(max(confirmed))} held")
+            return refusal(
+                self._evidence, f"it ended before anything broke: {self._called(max(confirmed))} held"
+            )
         return ending(self._evidence, max(confirmed))
 
     def _seconds(self, seconds: float) -> float:

@@ -1,9 +1,11 @@
-"""How a search goes on where 429s end the climb: down, and never up again.
+"""How a search goes on where 429s end the climb: down, and up again only where it went too far.
 
 A limit lets a full bucket through at first. So a load is only believed when it was reached from above,
 with the bucket empty; and what is let through at too high a load tells where the limit is (Little's law: the
 requests accepted and under way, on average, are the users that it has room for).
 """
+
+import math
 
 from msgspec import Struct
 
@@ -15,7 +17,12 @@ WINDOW_S = 60.0
 _STEP = 0.93
 """The next load over one that failed, at the most."""
 _PLUNGE = 0.7
-"""The same at the least: an estimate may be poor."""
+"""The same at the least: an estimate may be poor, unless it is of a whole window."""
+_SURE = 0.5
+_CLOSE, _AGAIN = 1.5, 3
+"""Failed over held that needs no visit between them, and how many visits there may be."""
+_FLOOD = 600
+"""Requests of a stay that are enough, however little was let through."""
 
 
 class Descent(Struct, frozen=True):
@@ -29,20 +36,43 @@ class Descent(Struct, frozen=True):
 
 def descend(evidence: Evidence) -> Descent:
     """The next load under a rate limit."""
-    last = refused(evidence)[-1]
-    since = evidence.stays[evidence.stays.index(last) + 1 :]
+    failing = refused(evidence)
+    last, first = failing[-1], evidence.stays.index(failing[0])
     seconds = WINDOW_S / evidence.goal.speed
-    held = [stay for stay in since if stay.held and stay.held_s >= seconds]
+    held = [stay for stay in evidence.stays[first:] if stay.held and stay.held_s >= seconds]
     if held:
-        return Descent(max(stay.load for stay in held), done=True)
-    if since and since[-1].held is not False:
-        return Descent(since[-1].load)
-    if last.shut and last.held_s < seconds and last.load <= 2 * _best_before(evidence, last):
+        below = max(stay.load for stay in held)
+        above = min((stay.load for stay in failing if stay.load > below), default=below)
+        again = len(evidence.stays) - evidence.stays.index(held[0])
+        if above <= max(_CLOSE * below, below + 1) or again > _AGAIN:
+            return Descent(below, done=True)
+        return Descent(evidence.rounded(math.sqrt(below * above)))
+    if evidence.stays[-1].held is not False and evidence.stays[-1].load < last.load:
+        return Descent(evidence.stays[-1].load)
+    patient = last.load <= 2 * _best_before(evidence, last) and len(last.samples) < _FLOOD
+    if last.shut and patient and last.held_s < seconds:
         return Descent(last.load, waits=True)
     step = evidence.step(last.load)
-    room = last.in_flight or 0.0
+    room, sure = _room(evidence, last)
     load = min(room, _STEP * last.load, last.load - step)
-    return Descent(max(evidence.least, evidence.rounded(max(load, _PLUNGE * last.load))))
+    return Descent(max(evidence.least, evidence.rounded(max(load, (_SURE if sure else _PLUNGE) * last.load))))
+
+
+def _room(evidence: Evidence, last: Stay) -> tuple[float, bool]:
+    """Users that the limit has room for, and whether a whole window tells."""
+    seconds = WINDOW_S / evidence.goal.speed
+    from_s = last.to_s - seconds
+    took = [s.e2e_s for stay in evidence.stays if stay.held for s in stay.ended() if s.completed]
+    in_flight = last.in_flight or 0.0
+    if refused(evidence)[0].from_s > from_s or not took:
+        return in_flight, False
+    accepted = sum(
+        1
+        for stay in evidence.stays
+        for sample in stay.samples.values()
+        if sample.started_s >= from_s and (sample.outcome is None or sample.completed)
+    )
+    return min(in_flight, accepted / seconds * sum(took) / len(took)), True
 
 
 def _best_before(evidence: Evidence, last: Stay) -> float:
