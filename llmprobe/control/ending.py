@@ -8,9 +8,12 @@ _WIDE, _USERS = 1.5, 2
 """High over low of an interval that says too little, unless it is of so few users."""
 
 
-def ending(evidence: Evidence, capacity: float) -> Finding:
-    """A capacity with what it rests on; a refusal where the interval is too wide."""
-    low, high = evidence.interval()
+def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] | None = None) -> Finding:
+    """A capacity with what it rests on; a refusal where the interval is too wide.
+
+    `between` is the interval where it is not the posterior's.
+    """
+    low, high = evidence.interval() if between is None else between
     estimate = evidence.posterior.quantile(0.5)
     failed = [stay for stay in evidence.stays if stay.held is False and stay.load > capacity]
     cause, slo = _cause(evidence, capacity, nothing_failed=not failed)
@@ -26,7 +29,7 @@ def ending(evidence: Evidence, capacity: float) -> Finding:
         low, high = capacity, lowest
     if lowest is None:
         low, high = min(low, capacity), 4 * evidence.goal.most
-    if capacity and lowest is not None and too_wide(evidence, low, high):
+    if between is None and capacity and lowest is not None and too_wide(evidence, low, high):
         return refusal(
             evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
         )

@@ -20,6 +20,8 @@ _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
 _LIMITED = 0.6
 """The share of 429s among failures, here and over all, that makes a rate limit of them."""
+_STAYS = 120
+"""As many are remembered, and the first: a soak goes on for days."""
 _FEW = 10
 """Answers that tell a residence; of fewer, the short ones come first."""
 _LEARN_S = 8.0
@@ -73,6 +75,7 @@ class Evidence:
                 patience_s=patience_s,
             )
             self.stays.append(stay)
+            del self.stays[1 : len(self.stays) - _STAYS]
         if stay is None:
             return
         by_level = {stay.level_id: stay for stay in self.stays[-3:]}
@@ -277,6 +280,12 @@ class Evidence:
         if self.goal.kind == "users":
             return max(1.0, float(math.floor(load + 1e-9)))
         return max(self.least, float(f"{load:.3g}"))
+
+    def called(self, load: float, *, bare: bool = False) -> str:
+        """A load in words."""
+        if self.goal.kind == "rate":
+            return f"{load:.3g}" if bare else f"{load:.3g} requests/s"
+        return f"{load:g}" if bare else f"{load:g} user{'' if load == 1 else 's'}"
 
     def visits(self) -> tuple[Visit, ...]:
         """As a finding tells them."""
