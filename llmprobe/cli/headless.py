@@ -5,13 +5,14 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llmprobe.cli import exit_codes
 from llmprobe.cli.consent import agree
 from llmprobe.cli.output import deliver
 from llmprobe.cli.progress import Progress, progress_of
 from llmprobe.core.scenario import Scenario
+from llmprobe.report.result import Result
 from llmprobe.session.opening import Options, open_session
 from llmprobe.session.session import DRAIN_S, Session
 from llmprobe.session.stop import Ending, Reason
@@ -19,12 +20,22 @@ from llmprobe.session.stop import Ending, Reason
 _LOOK_EVERY_S = 0.5
 
 
-def conduct(scenario: Scenario, options: Options, args: argparse.Namespace) -> int:
-    """Run it to its end; the exit code is the verdict's, or 128 + the signal that ended it."""
-    return asyncio.run(_conduct(scenario, options, args))
+def conduct(
+    scenario: Scenario,
+    options: Options,
+    args: argparse.Namespace,
+    judge: Callable[[Result], int] = lambda result: result.verdict.exit_code,
+) -> int:
+    """Run it to its end, or search where it has an autopilot.
+
+    The exit code is what `judge` says (the verdict's), or 128 + the signal that ended it.
+    """
+    return asyncio.run(_conduct(scenario, options, args, judge))
 
 
-async def _conduct(scenario: Scenario, options: Options, args: argparse.Namespace) -> int:
+async def _conduct(
+    scenario: Scenario, options: Options, args: argparse.Namespace, judge: Callable[[Result], int]
+) -> int:
     session = await open_session(scenario, options)
     caught: list[int] = []
     try:
@@ -36,7 +47,10 @@ async def _conduct(scenario: Scenario, options: Options, args: argparse.Namespac
         try:
             if (note := session.view().note) is not None and not args.quiet:
                 print(f"llmprobe: {note}", file=sys.stderr)
-            await session.start()
+            if scenario.autopilot is not None:
+                await session.arm(scenario.autopilot.strategy)
+            else:
+                await session.start()
             await _watch(session, progress_of(session.view(), quiet=args.quiet, plain=args.plain))
         finally:
             ending = Ending(Reason.INTERRUPTED, "interrupted by a signal") if caught else None
@@ -45,7 +59,7 @@ async def _conduct(scenario: Scenario, options: Options, args: argparse.Namespac
             deliver(result, session.recorder.folder, args)
     if caught or result is None:
         return exit_codes.SIGNAL + (caught[0] if caught else signal.SIGINT)
-    return result.verdict.exit_code
+    return judge(result)
 
 
 async def _watch(session: Session, progress: Progress) -> None:

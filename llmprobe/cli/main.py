@@ -13,6 +13,7 @@ from llmprobe.core.errors import LlmprobeError
 COMMANDS = {
     "probe": "open the screen on a target (the default command)",
     "run": "replay a scenario without a screen",
+    "find": "find the breaking point without a screen",
     "check": "say whether a scenario is sound and what it would cost; sends nothing",
     "report": "render a run folder again",
     "sim": "serve the simulated endpoint on loopback",

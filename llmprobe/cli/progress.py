@@ -84,6 +84,7 @@ class Sentences:
         self._note = view.note
         self._state = view.state
         self._told_s = 0.0
+        self._says = ""
         self._say(beginning(view))
 
     def show(self, view: View) -> None:
@@ -105,6 +106,10 @@ class Sentences:
         if target not in {0, self._target}:
             yield f"{_load(target, view.scenario)} now."
         self._target = target or self._target
+        says = view.search.says if view.search is not None and view.search.armed else ""
+        if says and _wording(says) != _wording(self._says):
+            yield f"{says.rstrip('.')}."
+        self._says = says
         if view.note and view.note != self._note:
             yield f"{view.note.rstrip('.')}."
         self._note = view.note
@@ -118,6 +123,13 @@ def beginning(view: View) -> str:
     """What runs, for how long, and how to stop it."""
     scenario = view.scenario
     load, stop = scenario.load, scenario.stop
+    if scenario.autopilot is not None and not load.stages:
+        cap = "" if view.max_requests is None else f", at most {view.max_requests} requests"
+        most = f"{load.max_users} users" if load.kind == "users" else f"{load.max_users} requests a second"
+        return (
+            f"{scenario.name} on {scenario.endpoint.url}, model {view.model}: a search up to {most}{cap}. "
+            "Ctrl+C stops it and prints what is known."
+        )
     length_s = min(load.duration_s, stop.duration_s or load.duration_s)
     time = "" if length_s >= UNTIL_STOPPED_S else f" for {_seconds(length_s)}"
     what = _load(_first_load(scenario), scenario)
@@ -159,7 +171,7 @@ def how_it_is(view: View) -> str:
 def progress_line(view: View) -> str:
     """`00:12/01:32 · 32 users, 31 in flight · 8.9 req/s · TTFT p95 620 ms · 1240 tok/s · 429 0 %`."""
     shot, total_s = view.snapshot, view.scenario.load.duration_s
-    clock = _clock(view.elapsed_s) + (f"/{_clock(total_s)}" if total_s < UNTIL_STOPPED_S else "")
+    clock = _clock(view.elapsed_s) + (f"/{_clock(total_s)}" if 0 < total_s < UNTIL_STOPPED_S else "")
     unit = "req/s asked" if view.scenario.load.kind == "rate" else "users"
     parts = [clock, f"{shot.target:g} {unit}, {shot.in_flight} in flight"]
     if view.state is State.STOPPING:
@@ -181,6 +193,8 @@ def progress_line(view: View) -> str:
         parts.append("probe-bound")
     if view.spent_usd is not None:
         parts.append(people_usd(view.spent_usd))
+    if view.search is not None and view.search.armed:
+        parts.append(view.search.says)
     return " · ".join(parts)
 
 
@@ -199,7 +213,12 @@ def _backing_off(shot: Snapshot) -> str:
 
 
 def _first_load(scenario: Scenario) -> float:
-    return scenario.load.stages[0].to
+    return scenario.load.stages[0].to if scenario.load.stages else 0.0
+
+
+def _wording(says: str) -> str:
+    """Without its numbers, which change all the time."""
+    return "".join(character for character in says if not character.isdigit())
 
 
 def _load(target: float, scenario: Scenario) -> str:

@@ -36,10 +36,13 @@ def run(args: argparse.Namespace) -> int:
         other = endpoint_of(args.target, args.api_key_env)
         scenario = replace(scenario, endpoint=aimed(scenario.endpoint, other))
     scenario = overridden(scenario, args)
-    if not scenario.load.stages:
+    searches = scenario.autopilot is not None and not scenario.load.stages
+    if not scenario.load.stages and not searches:
         raise UsageError(f"{args.scenario} has no stages to run; add some to [load], or say --users")
+    if not searches:
+        scenario = replace(scenario, autopilot=None)
     options = Options(
-        base=args.scenario.parent, out=args.out, workers=args.workers, timed=True, guard=True,
+        base=args.scenario.parent, out=args.out, workers=args.workers, timed=not searches, guard=True,
         save_text=args.save_text, gaps=args.gaps,
     )  # fmt: skip
     return conduct(scenario, options, args)

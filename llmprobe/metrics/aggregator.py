@@ -156,6 +156,11 @@ class Aggregator:
             stamp_error_p99_s=self._stamp_error.quantile(0.99),
         )
 
+    @property
+    def bound(self) -> str | None:
+        """Why the probe is the bottleneck at the present load, if it is."""
+        return self._levels.bound
+
     def _watch_probe(self, event: Event) -> None:
         if (moment := self._moments.fold(event)) is not None:
             self._levels.observe(moment)

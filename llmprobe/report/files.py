@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.core.errors import LocalError, UsageError
+from llmprobe.core.finding import Finding
 from llmprobe.core.record import RequestRecord
 from llmprobe.metrics.moments import Moment
 
@@ -59,6 +60,13 @@ class Noted(Struct, frozen=True, tag_field="kind", tag="note"):
     text: str
 
 
+class Found(Struct, frozen=True, tag_field="kind", tag="found"):
+    """What the autopilot found; a search that began anew may find again."""
+
+    at_s: float
+    finding: Finding
+
+
 class Ended(Struct, frozen=True, tag_field="kind", tag="ended"):
     """Why the run ended; `reason` is one of `session.stop.Reason`."""
 
@@ -67,7 +75,7 @@ class Ended(Struct, frozen=True, tag_field="kind", tag="ended"):
     message: str
 
 
-Line = Began | Changed | Marked | Noted | Ended
+Line = Began | Changed | Marked | Noted | Found | Ended
 
 
 class RunFiles(Struct, frozen=True):
@@ -89,6 +97,11 @@ class RunFiles(Struct, frozen=True):
     def ended(self) -> Ended | None:
         """The last line; None when the run was killed."""
         return next((line for line in reversed(self.lines) if isinstance(line, Ended)), None)
+
+    @property
+    def found(self) -> Finding | None:
+        """The last finding of the autopilot."""
+        return next((line.finding for line in reversed(self.lines) if isinstance(line, Found)), None)
 
     @property
     def changes(self) -> tuple[Changed, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from llmprobe.core.finding import Finding
 from llmprobe.core.histogram import Histogram
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Baseline
@@ -22,7 +23,7 @@ _SHARE_SAMPLES = 20
 """Answers below which a share of them is not read."""
 
 
-class Finding(Struct, frozen=True):
+class Objection(Struct, frozen=True):
     """Something that speaks against the run, and the exit code it asks for."""
 
     code: int
@@ -80,57 +81,69 @@ def verdict(
     completed: int,
     failures: Sequence[RequestRecord],
     bound: str | None,
-    baseline: Sequence[Finding],
+    baseline: Sequence[Objection],
+    found: Finding | None = None,
 ) -> Verdict:
-    """All findings together; `reasons` has each as a sentence, the gravest first."""
-    findings: list[Finding] = []
+    """All objections together; `reasons` has each as a sentence, the gravest first.
+
+    A search goes where objectives break: what it `found` is its verdict, and they are but told.
+    """
+    objections: list[Objection] = []
     if ended_reason in _CODE_OF_REASON:
-        findings.append(Finding(_CODE_OF_REASON[ended_reason], ended_message or ended_reason))
+        objections.append(Objection(_CODE_OF_REASON[ended_reason], ended_message or ended_reason))
     if completed == 0 and ended_reason != "endpoint":
-        findings.append(_nothing_came(failures))
+        objections.append(_nothing_came(failures))
+    if found is not None:
+        if found.refused is not None:
+            objections.append(Objection(REFUSED, f"no honest answer: {found.refused}"))
+        return _summed_up(objections, slos)
     if bound is not None:
         slos = [SloResult(slo.slo, slo.value, slo.n, None, slo.needed) for slo in slos]
-        findings.append(Finding(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
+        objections.append(Objection(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
     else:
-        findings.extend(baseline)
-    findings.extend(
-        Finding(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
+        objections.extend(baseline)
+    objections.extend(
+        Objection(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
         for slo in slos
         if slo.passed is False or (slo.passed is None and slo.value is None)
     )
-    findings.sort(key=lambda finding: _PRECEDENCE.index(finding.code))
-    code = findings[0].code if findings else PASSED
+    return _summed_up(objections, slos)
+
+
+def _summed_up(objections: list[Objection], slos: Sequence[SloResult]) -> Verdict:
+    objections.sort(key=lambda objection: _PRECEDENCE.index(objection.code))
+    code = objections[0].code if objections else PASSED
     if code == ENDPOINT:
         # Where nothing was answered, that figures are missing goes without saying.
-        findings = [finding for finding in findings if finding.code == ENDPOINT]
-    return Verdict(code == PASSED, code, tuple(finding.reason for finding in findings), tuple(slos))
+        objections = [objection for objection in objections if objection.code == ENDPOINT]
+    return Verdict(code == PASSED, code, tuple(objection.reason for objection in objections), tuple(slos))
 
 
-def judge_baseline(baseline: Baseline | None, latency: Latency) -> list[Finding]:
+def judge_baseline(baseline: Baseline | None, latency: Latency) -> list[Objection]:
     """Figures that are worse than the reference by more than its tolerance."""
     if baseline is None:
         return []
-    findings: list[Finding] = []
+    objections: list[Objection] = []
     for name, reference in baseline.figures.items():
         measure, _, figure = name.removesuffix("_s").partition("_")
         spread: Percentiles = getattr(latency, f"{measure}_s")
         value: float | None = getattr(spread, figure)
         if value is None:
-            findings.append(Finding(REFUSED, f"baseline {name}: too few samples (n = {spread.n})"))
+            objections.append(Objection(REFUSED, f"baseline {name}: too few samples (n = {spread.n})"))
         elif value > reference * (1 + baseline.tolerance):
             allowed = f"{people_seconds(reference)} + {format_share(baseline.tolerance)}"
             worse = f"{people_seconds(value)} is more than {allowed} (n = {spread.n})"
-            findings.append(Finding(FAILED, f"baseline {name}: {worse}"))
-    return findings
+            objections.append(Objection(FAILED, f"baseline {name}: {worse}"))
+    return objections
 
 
-def _nothing_came(failures: Sequence[RequestRecord]) -> Finding:
+def _nothing_came(failures: Sequence[RequestRecord]) -> Objection:
     """No request was completed: the endpoint's doing where any failed, else the run was over too soon."""
     if not failures:
-        return Finding(REFUSED, "no request had ended when the run did")
+        return Objection(REFUSED, "no request had ended when the run did")
     newest = failures[-1]
     said = f"none of {len(failures)} requests was answered ({newest.error or newest.outcome})"
-    return Finding(ENDPOINT, said)
+    return Objection(ENDPOINT, said)
 
 
 def said(slo: SloResult) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llmprobe import __version__
 from llmprobe.core.events import LoadChanged
+from llmprobe.core.finding import Finding, Mix, statement
 from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.outcome import Outcome
@@ -23,6 +24,7 @@ from llmprobe.metrics.snapshot import LevelFigures, Percentiles
 from llmprobe.report.files import FORMAT, Changed, RunFiles
 from llmprobe.report.judge import judge_baseline, judge_slo, latencies, verdict
 from llmprobe.report.result import (
+    Capacity,
     Cost,
     Latency,
     LevelResult,
@@ -53,6 +55,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     settled = _settled(run, records, slos, scenario)
     latency = _latency(settled)
+    counting = _at_capacity(run.found, settled.records)
     began, ended = run.began, run.ended
     probe = _probe(run, records, settled.levels)
     totals = _totals(records)
@@ -70,7 +73,8 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         model=began.model if began is not None else None,
         insecure=began.insecure if began is not None else scenario.endpoint.insecure,
         verdict=verdict(
-            [judge_slo(slo, slos, settled.records, settled.itl) for slo in slos],
+            [judge_slo(slo, slos, counting, settled.itl) for slo in slos],
+            found=run.found,
             ended_reason=ended.reason if ended is not None else None,
             ended_message=ended.message if ended is not None else None,
             completed=totals.completed,
@@ -84,7 +88,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         throughput=_throughput(records, latency),
         workload=_workload(records, scenario),
         levels=tuple(_level(figures) for figures in settled.levels),
-        capacity=None,
+        capacity=_capacity(run.found, records, scenario),
         limits=None,
         cost=_cost(totals, run.series, scenario),
         probe=probe,
@@ -168,6 +172,40 @@ def _totals(records: Sequence[RequestRecord]) -> Totals:
         token_source="+".join(sorted({r.token_source for r in records if r.token_source})) or None,
         usd=_known_usd(records),
     )
+
+
+def _at_capacity(finding: Finding | None, records: Sequence[RequestRecord]) -> Sequence[RequestRecord]:
+    """What objectives are judged on: after a search, what was asked at the load that it found."""
+    if finding is None or not finding.capacity or finding.kind == "rate":
+        return records
+    return [record for record in records if record.users == int(finding.capacity)]
+
+
+def _capacity(
+    finding: Finding | None, records: Sequence[RequestRecord], scenario: Scenario
+) -> Capacity | None:
+    if finding is None:
+        return None
+    completed = [record for record in records if record.outcome.completed]
+    mix = Mix(
+        _mean(record.input_tokens for record in completed),
+        _mean(record.output_tokens for record in completed),
+        scenario.prompts.cache,
+    )
+    capacity, rate = finding.capacity, finding.kind == "rate"
+    return Capacity(
+        users=None if rate or capacity is None else int(capacity), rate=capacity if rate else None,
+        estimate=finding.estimate, low=finding.low, high=finding.high, confidence=finding.confidence,
+        cause=finding.cause, slo=finding.slo, held_s=finding.held_s, n=finding.n,
+        violations=finding.violations, requests_per_s=finding.requests_per_s,
+        tokens_per_s=finding.tokens_per_s, refused=finding.refused, drift=finding.drift, noise=finding.noise,
+        knee=finding.knee, visits=finding.visits, statement=statement(finding, mix),
+    )  # fmt: skip
+
+
+def _mean(values: Iterable[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _throughput(records: Sequence[RequestRecord], latency: Latency) -> Throughput:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from llmprobe.core.finding import Cause, Knee, Visit
 from llmprobe.metrics.snapshot import Percentiles
 
 
@@ -89,6 +90,32 @@ class LevelResult(Struct, frozen=True):
     """Why the probe, not the endpoint, was the bottleneck here; None where it was not."""
 
 
+class Capacity(Struct, frozen=True):
+    """What the autopilot found; README, "The autopilot", tells how."""
+
+    users: int | None
+    """The largest number that was confirmed; None where refused, or where the load was a rate."""
+    rate: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    """The interval of the break."""
+    confidence: float
+    cause: Cause | None
+    slo: str | None
+    held_s: float
+    n: int
+    violations: int
+    requests_per_s: float | None
+    tokens_per_s: float | None
+    refused: str | None
+    drift: str | None
+    noise: str | None
+    knee: Knee | None
+    visits: tuple[Visit, ...]
+    statement: str
+
+
 class Cost(Struct, frozen=True):
     """By the scenario's prices."""
 
@@ -139,7 +166,7 @@ class Result(Struct, frozen=True):
     throughput: Throughput
     workload: Workload
     levels: tuple[LevelResult, ...]
-    capacity: None
+    capacity: Capacity | None
     limits: None
     cost: Cost | None
     probe: Probe

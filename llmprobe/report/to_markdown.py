@@ -24,6 +24,9 @@ def render(result: Result) -> str:
 def _lines(result: Result) -> Iterator[str]:
     yield f"**{word_of(result)}** {_plain(headline(result))}"
     yield ""
+    if result.capacity is not None and result.capacity.refused is None:
+        yield f"**{_plain(result.capacity.statement)}**"
+        yield ""
     if result.verdict.slos:
         marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
         rows = [(marks[slo.passed], slo.slo, said(slo)) for slo in result.verdict.slos]

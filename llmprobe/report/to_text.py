@@ -73,6 +73,9 @@ def _verdict(result: Result) -> Iterator[str]:
         yield f"  {mark} {slo.slo:<20} {said(slo)}"
     for reason in unsaid(result):
         yield from _wrap(reason, "  ! ")
+    if result.capacity is not None and result.capacity.refused is None:
+        yield ""
+        yield from _wrap(result.capacity.statement)
 
 
 def totals(result: Result) -> str:

@@ -32,6 +32,14 @@ class Ledger:
         return len(self._owners)
 
     @property
+    def left(self) -> int | None:
+        """Requests that may still start, those leased and not yet ended included; None is no cap."""
+        left = [] if self.max_requests is None else [self.max_requests - self.ended]
+        if (affordable := self._affordable()) != math.inf:
+            left.append(int(affordable) + self.outstanding)
+        return max(0, min(left)) if left else None
+
+    @property
     def capped(self) -> str | None:
         """Which cap leaves nothing to lease: a sentence without the remedy, or None."""
         if self.max_requests is not None and self.ended + self.outstanding >= self.max_requests:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Interval, LoadChanged, RequestFinished
+from llmprobe.core.finding import Finding
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
 from llmprobe.metrics.moments import Moment, Moments
@@ -21,6 +22,7 @@ from llmprobe.report.files import (
     Began,
     Changed,
     Ended,
+    Found,
     Line,
     Marked,
     Noted,
@@ -81,6 +83,10 @@ class Recorder:
     def mark(self, at_s: float, text: str) -> None:
         """A person's note."""
         self._append(EVENTS, Marked(at_s, text))
+
+    def found(self, at_s: float, finding: Finding) -> None:
+        """What the autopilot found."""
+        self._append(EVENTS, Found(at_s, finding))
 
     def note(self, at_s: float, text: str) -> None:
         """Something that happened to the run."""

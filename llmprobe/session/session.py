@@ -1,6 +1,7 @@
 """One run, from its scenario to its result: the only place where engine, metrics and ledger meet.
 
     idle -> running -> stopping -> stopped -> running (a new part of the same run) ... -> closed
+            running, with the autopilot armed -> found -> stopping
             running -> capped -> running (the cap was raised)
             any -> failed (this machine can't go on)
 
@@ -17,14 +18,17 @@ from msgspec.structs import replace
 from llmprobe.core.engine import Engine, Lease, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
+from llmprobe.core.finding import Finding
 from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import speed_of
+from llmprobe.core.tick import Goal
 from llmprobe.metrics.aggregator import Aggregator
 from llmprobe.report.result import Result
 from llmprobe.session.ledger import Ledger
 from llmprobe.session.recorder import Recorder, Saved
+from llmprobe.session.search import Search
 from llmprobe.session.stop import Ending, Reason, ending
 from llmprobe.session.view import State, View
 
@@ -71,6 +75,7 @@ class Session:
         speed = speed_of(scenario.endpoint.url)
         slos = tuple(slo.scaled(speed) for slo in scenario.slo)
         self._aggregator = Aggregator(slos, scenario.load.kind, speed)
+        self._search = Search(Goal(slos, scenario.load.kind, float(scenario.load.max_users), speed))
         self._state = State.IDLE
         self._wanted = first_target(scenario)
         self._target = 0.0
@@ -87,6 +92,7 @@ class Session:
         self._result: Result | None = None
         self._listening = asyncio.create_task(self._listen())
         self._ticking = asyncio.create_task(self._tick())
+        self._searching = asyncio.create_task(self._step_search())
 
     # What a face does
 
@@ -100,13 +106,24 @@ class Session:
             await self.engine.start()
             self._started_at = self._heard_at = time.monotonic()
         self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
-        if not (first and self._timed):
+        if not (first and self._timed) and not self._search.armed:
             await self._set_target(self._wanted)
+
+    async def arm(self, strategy: str | None = None) -> None:
+        """Let the autopilot have the load, and start if nothing runs; raises `UsageError`."""
+        self._search.arm(strategy)
+        await self.start()
+
+    async def disarm(self) -> None:
+        """Take the load from the autopilot; it stays where it is."""
+        self._search.disarm()
 
     async def stop(self, *, now: bool = False) -> None:
         """Start nothing more; what is in flight finishes, or is cancelled `now`."""
         if self._state not in {State.RUNNING, State.CAPPED, State.STOPPING}:
             return
+        if self._search.armed:
+            self._search.disarm()
         self._state = State.STOPPING
         if self._target or self._timed:
             await self._set_target(0, by="hand" if self.ending is None else None)
@@ -117,6 +134,8 @@ class Session:
         """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins."""
         bounded = max(1.0, min(float(target), float(self.scenario.load.max_users)))
         self._wanted = bounded
+        if self._search.armed:
+            self._search.disarm()
         if self._state in {State.RUNNING, State.CAPPED} and bounded != self._target:
             await self._set_target(bounded)
 
@@ -179,6 +198,7 @@ class Session:
             note=self._note,
             workers=self._workers,
             endpoint_down=self._down >= _DOWN_AFTER,
+            search=self._search.view,
         )
 
     @property
@@ -200,6 +220,7 @@ class Session:
         await self.engine.stop(drain_s=0.0 if failed else drain_s)
         await self._listening
         self._ticking.cancel()
+        self._searching.cancel()
         if self._started_at is not None:
             # A long run takes seconds to judge; a screen goes on meanwhile.
             self._result = await asyncio.to_thread(self.recorder.finish, elapsed_s, self.ending)
@@ -214,6 +235,7 @@ class Session:
         async for batch in self.engine.events():
             self._heard_at = time.monotonic()
             self._aggregator.fold(batch)
+            self._search.fold(batch)
             try:
                 self.recorder.record(batch)
                 for event in batch:
@@ -281,6 +303,33 @@ class Session:
             await asyncio.sleep(_TICK_S)
             await self._look_around()
 
+    async def _step_search(self) -> None:
+        while True:
+            await asyncio.sleep(self._search.tick_s)
+            if self._state is State.RUNNING:
+                await self._take_step()
+
+    async def _take_step(self) -> None:
+        armed, elapsed_s = self._search.armed, self.elapsed_s
+        action = self._search.step(elapsed_s, requests_left=self._ledger.left, bound=self._aggregator.bound)
+        if not armed:
+            return
+        if action.finding is not None:
+            await self._found(action.finding, elapsed_s)
+        elif action.move is not None and action.move.load != self._target:
+            await self._set_target(action.move.load, over_s=action.move.over_s, by="autopilot")
+
+    async def _found(self, finding: Finding, at_s: float) -> None:
+        try:
+            self.recorder.found(at_s, finding)
+        except LocalError as error:
+            self._fail(Ending(Reason.FAULT, error.message))
+            return
+        said = "the search is over" if finding.refused is None else f"no honest answer: {finding.refused}"
+        self.ending = Ending(Reason.FOUND, said)
+        self._note = said
+        await self.stop(now=True)
+
     async def _look_around(self) -> None:
         snapshot = self._aggregator.snapshot(self.elapsed_s)
         idle = snapshot.active + snapshot.draining == 0
@@ -305,10 +354,10 @@ class Session:
         self.ending, self._note = reason, reason.message
         await self.stop()
 
-    async def _set_target(self, target: float, *, by: str | None = "hand") -> None:
+    async def _set_target(self, target: float, *, over_s: float = 0.0, by: str | None = "hand") -> None:
         self._target = target
         self._level_id += 1
-        await self.engine.set_load(self._level_id, target, 0.0, by)
+        await self.engine.set_load(self._level_id, target, over_s, by)
 
 
 def first_target(scenario: Scenario) -> float:

@@ -27,13 +27,15 @@ class Reason(StrEnum):
     """Not one answer came."""
     FAULT = "fault"
     """This machine failed."""
+    FOUND = "found"
+    """The autopilot has its answer, or knows that there is none."""
     STOPPED = "stopped"
     """By a person."""
     INTERRUPTED = "interrupted"
     """By a signal."""
 
 
-PLANNED = frozenset({Reason.PLAN, Reason.DURATION, Reason.REQUESTS, Reason.STOPPED})
+PLANNED = frozenset({Reason.PLAN, Reason.DURATION, Reason.REQUESTS, Reason.FOUND, Reason.STOPPED})
 
 
 class Ending(Struct, frozen=True):

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from llmprobe.core.scenario import Scenario
 from llmprobe.metrics.snapshot import Snapshot
+from llmprobe.session.search import Searching
 
 
 class State(StrEnum):
@@ -47,3 +48,5 @@ class View(Struct, frozen=True):
     """Worker processes of the engine."""
     endpoint_down: bool = False
     """The last answers all failed to connect."""
+    search: Searching | None = None
+    """The autopilot, once it was armed."""

@@ -58,6 +58,18 @@ class Acts:
             case _:
                 pass
 
+    def autopilot(self) -> None:
+        """Give it the load, or take it back where it is."""
+        session, view = self._session, self._view()
+        if session is None or view is None:
+            return
+        if view.search is not None and view.search.armed:
+            self._act(session.disarm)
+        elif view.state in {State.IDLE, State.STOPPED}:
+            self._start(session, session.arm)
+        elif view.state is State.RUNNING:
+            self._act(session.arm)
+
     def move_load(self, users: int) -> None:
         """The hand is live: the newest load is sent, those it overtook are not."""
         self._app.feed.hand(users)
@@ -197,12 +209,12 @@ class Acts:
 
         self._app.push_screen(question, answered)
 
-    def _start(self, session: ProbeSession) -> None:
+    def _start(self, session: ProbeSession, start: Doing | None = None) -> None:
         asked = None if self.agreed else session.consent()
 
         def begin() -> None:
             self.agreed = True
-            self._act(session.start)
+            self._act(start or session.start)
 
         if asked is None:
             begin()

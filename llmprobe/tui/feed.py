@@ -37,6 +37,12 @@ class ProbeSession(Protocol):
     async def set_load(self, users: int, /) -> None:
         """The hand on the slider."""
 
+    async def arm(self) -> None:
+        """Let the autopilot have the load; begin if nothing runs."""
+
+    async def disarm(self) -> None:
+        """Take the load back where it is."""
+
     async def watch(self, watch: Watch) -> None:
         """Which rows the view holds."""
 
@@ -78,7 +84,7 @@ class Sight:
     users: int
     """What the hand wants."""
     by: str
-    """Who set the load: `by hand`, `by plan`, or nobody yet."""
+    """Who set the load: `by hand`, `by autopilot`, `by plan`, or nobody yet."""
     draining_of: int
     """Requests in flight when the stop began."""
     events: tuple[Happening, ...]
@@ -139,6 +145,9 @@ class Feed:
         )  # fmt: skip
 
     def _by(self) -> str:
+        search = self._view.search if self._view is not None else None
+        if search is not None and search.armed:
+            return "by autopilot"
         if self._by_hand:
             return "by hand"
         return "by plan" if len(self.scenario.load.stages) > 1 else ""

@@ -40,6 +40,14 @@ KEYS = (
         "Start or stop the load; again while it drains: stop now",
         of_app=True,
     ),
+    Key(
+        "autopilot",
+        "a",
+        "a",
+        "Autopilot",
+        "Let the autopilot find the breaking point; again: take the load back",
+        of_app=True,
+    ),
     Key("halve", "minus,left_square_bracket,pagedown", "-", "÷2", "Half the users"),
     Key(
         "double",

@@ -8,7 +8,7 @@ from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Baseline
 from llmprobe.core.slo import parse_slo, parse_slos
 from llmprobe.metrics.snapshot import Percentiles
-from llmprobe.report.judge import Finding, judge_baseline, judge_slo, said, verdict
+from llmprobe.report.judge import Objection, judge_baseline, judge_slo, said, verdict
 from llmprobe.report.result import Latency, SloResult
 
 GAPS = Histogram.of([0.03] * 50)
@@ -111,7 +111,7 @@ def test_when_several_hold_the_gravest_wins_and_all_are_said():
         (0, {"ended_reason": "requests"}),
         (0, {"ended_reason": "stopped"}),
         (0, {"ended_reason": None}),
-        (1, {"baseline": [Finding(1, "worse")]}),
+        (1, {"baseline": [Objection(1, "worse")]}),
     ],
 )
 def test_each_end_of_a_run_has_its_exit_code(code, of_the_run):
@@ -145,12 +145,12 @@ def test_a_figure_may_be_worse_than_the_baseline_by_its_tolerance(value, finding
 def test_a_worse_figure_is_said_with_what_was_allowed():
     latency = _latency(ttft_s=Percentiles(n=812, p95=0.9))
     (finding,) = judge_baseline(Baseline({"ttft_p95_s": 0.6}, 0.1), latency)
-    assert finding == Finding(1, "baseline ttft_p95_s: 900 ms is more than 600 ms + 10% (n = 812)")
+    assert finding == Objection(1, "baseline ttft_p95_s: 900 ms is more than 600 ms + 10% (n = 812)")
 
 
 def test_a_figure_without_samples_leaves_the_baseline_undecided():
     (finding,) = judge_baseline(Baseline({"e2e_mean_s": 1.0}), _latency())
-    assert finding == Finding(5, "baseline e2e_mean_s: too few samples (n = 0)")
+    assert finding == Objection(5, "baseline e2e_mean_s: too few samples (n = 0)")
 
 
 def test_without_a_baseline_there_is_nothing_to_find():

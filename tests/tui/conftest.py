@@ -30,6 +30,7 @@ from llmprobe.report.result import (
     Workload,
 )
 from llmprobe.session.recorder import Saved
+from llmprobe.session.search import Searching
 from llmprobe.session.view import State, View
 from llmprobe.tui.app import ProbeApp
 
@@ -217,6 +218,17 @@ class FakeSession:
     async def set_load(self, users: int, /) -> None:
         self._call("set_load", users)
         self.seen = replace(self.seen, snapshot=replace(self.seen.snapshot, target=float(users)))
+
+    async def arm(self) -> None:
+        self._call("arm")
+        says = "climbs to 16 users: nothing has broken yet, 12 of 20 verdicts"
+        search = Searching("knee", armed=True, says=says, toward=24.0)
+        self.seen = replace(self.seen, state=State.RUNNING, search=search)
+
+    async def disarm(self) -> None:
+        self._call("disarm")
+        search = Searching("knee", armed=False, says="paused: a hand has the load; a goes on")
+        self.seen = replace(self.seen, search=search)
 
     async def watch(self, watch: Watch) -> None:
         self._call("watch", watch)

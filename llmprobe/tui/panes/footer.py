@@ -94,6 +94,10 @@ def choices(
         return [] if sight.opening else [Choice(("endpoint",), "Endpoint")]
     toggle = _TOGGLE.get(sight.view.state)
     first = [Choice(("start_stop",), toggle)] if toggle else []
+    if toggle and sight.view.state is not State.STOPPING:
+        search = sight.view.search
+        armed = search is not None and search.armed
+        first.append(Choice(("autopilot",), "By hand" if armed else "Autopilot"))
     first.append(Choice(("halve", "double"), "÷2 \N{MULTIPLICATION SIGN}2"))
     session = [
         Choice(("save",), "Save"),

@@ -36,6 +36,9 @@ class LoadPane(Vertical):
         """Take a new sight."""
         load = sight.scenario.load
         unit = "req/s" if load.kind == "rate" else "user" if sight.users == 1 else "users"
+        search = sight.view.search if sight.view is not None else None
+        toward = search.toward if search is not None and search.armed else None
+        self.slider.ghost = None if toward is None else max(1, round(toward))
         self.slider.show(sight.users, load.max_users, by=sight.by, unit=unit)
         self.numbers.show(sight)
 
@@ -60,13 +63,18 @@ class LoadNumbers(Drawn):
             return []
         ink = self.ink
         left = _numbers(self.sight, ink)
-        lines: list[Line] = [[*left, *_goals(self.sight, width - width_of(left), ink)]]
+        pilot = _autopilot(self.sight, ink)
+        if pilot and height == 1:
+            lines: list[Line] = [pilot]
+        else:
+            lines = [[*left, *_goals(self.sight, width - width_of(left), ink)]]
+            lines += [pilot] if pilot else []
         if height > 2 and self.sight.view is not None:
             values = [second.users for second in self.sight.view.snapshot.seconds]
             ceiling = self._ceiling.settle(values)
             lines.append([(f"users over time, full height {ceiling:.0f}", ink.dim)])
             lines += spark_lines(
-                values, width, min(height - 2, _MOST_ROWS), ceiling, style=ink.accent, zero=ink.faint
+                values, width, min(height - len(lines), _MOST_ROWS), ceiling, style=ink.accent, zero=ink.faint
             )
         return lines
 
@@ -85,6 +93,15 @@ def _numbers(sight: Sight, ink: Ink) -> list[Span]:
     ):
         line += [(f"{label} ", ink.dim), (f"{number}", ink.text if calm else ink.warn), (" · ", ink.faint)]
     return [*line, (rate, ink.text), (" req/s", ink.dim)]
+
+
+def _autopilot(sight: Sight, ink: Ink) -> list[Span]:
+    """What the autopilot does and why, while it has the load or could go on."""
+    search = sight.view.search if sight.view is not None else None
+    if search is None or search.finding is not None:
+        return []
+    glyph = ("◇ ", ink.accent if search.armed else ink.dim)
+    return [glyph, ("autopilot ", ink.dim), (search.says, ink.text if search.armed else ink.dim)]
 
 
 def _goals(sight: Sight, width: int, ink: Ink) -> list[Span]:

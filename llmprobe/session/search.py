@@ -1,0 +1,107 @@
+"""The autopilot of a session: steps a strategy on what the engine tells, and keeps what it says.
+
+    off -> armed -> off (a hand takes the load) -> armed (goes on from what it knows) -> found -> armed (anew)
+
+What a hand showed before counts too: the ticks of that time are kept, and told to the strategy first.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from llmprobe.control import STRATEGIES
+from llmprobe.control.strategy import Strategy
+from llmprobe.core.errors import UsageError
+from llmprobe.core.events import Event
+from llmprobe.core.finding import Finding
+from llmprobe.core.tick import Action, Goal, Tick
+from llmprobe.metrics.ticks import Ticks
+
+TICK_S = 0.5
+_SHORTEST_TICK_S = 0.1
+_KEPT_REQUESTS = 20_000
+"""Of the time before it was first armed; older ones are forgotten."""
+
+
+class Searching(Struct, frozen=True):
+    """What a face shows of it."""
+
+    strategy: str
+    armed: bool
+    says: str
+    toward: float | None = None
+    """The load it expects to end at."""
+    finding: Finding | None = None
+
+
+class Search:
+    """See the module. `fold` what happens, `step` every `tick_s` seconds."""
+
+    def __init__(self, goal: Goal) -> None:
+        self.tick_s = max(_SHORTEST_TICK_S, TICK_S / goal.speed)
+        self._goal = goal
+        self._ticks = Ticks()
+        self._past: deque[Tick] = deque()
+        self._past_requests = 0
+        self._name = next(iter(STRATEGIES))
+        self._strategy: Strategy | None = None
+        self._armed = False
+        self._said = Action("")
+        self._finding: Finding | None = None
+
+    @property
+    def armed(self) -> bool:
+        """Whether it has the load."""
+        return self._armed
+
+    @property
+    def view(self) -> Searching | None:
+        """None until it was armed."""
+        if self._strategy is None:
+            return None
+        return Searching(self._name, self._armed, self._said.says, self._said.toward, self._finding)
+
+    def fold(self, batch: Iterable[Event]) -> None:
+        """Take in what the engine tells, in order."""
+        self._ticks.fold(batch)
+
+    def arm(self, name: str | None = None) -> None:
+        """Take the load; after a finding, or by another strategy, a search begins anew.
+
+        Raises `UsageError` for a strategy that there is none of.
+        """
+        if name is not None and name not in STRATEGIES:
+            raise UsageError(f"{name!r} is not a strategy; there is {', '.join(STRATEGIES)}")
+        if self._strategy is None or self._finding is not None or name not in {None, self._name}:
+            self._name = name or self._name
+            self._strategy, self._finding = STRATEGIES[self._name](self._goal), None
+            while self._past:
+                self._strategy.step(self._past.popleft())
+        self._armed = True
+        self._said = Action("looks at what there is")
+
+    def disarm(self) -> None:
+        """A hand has the load, or nobody."""
+        self._armed = False
+        self._said = Action("paused: a hand has the load; a goes on")
+
+    def step(self, at_s: float, *, requests_left: int | None, bound: str | None) -> Action:
+        """One tick; what to do is to be done at once."""
+        tick = self._ticks.tick(at_s, armed=self._armed, requests_left=requests_left, bound=bound)
+        if self._strategy is None:
+            self._keep(tick)
+            return self._said
+        if self._finding is not None:
+            return self._said
+        action = self._strategy.step(tick)
+        if self._armed:
+            self._said, self._finding = action, action.finding
+            self._armed = action.finding is None
+        return action
+
+    def _keep(self, tick: Tick) -> None:
+        self._past.append(tick)
+        self._past_requests += len(tick.ended)
+        while self._past_requests > _KEPT_REQUESTS:
+            self._past_requests -= len(self._past.popleft().ended)
