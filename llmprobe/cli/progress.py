@@ -61,7 +61,8 @@ class LiveLine:
 
     def show(self, view: View) -> None:
         """Tell how it is now."""
-        line = progress_line(view)
+        searches = view.search is not None and view.search.armed
+        line = search_line(view) if searches else progress_line(view)
         self._stream.write("\r" + line.ljust(self._width))
         self._width = len(line)
         self._stream.flush()
@@ -193,9 +194,16 @@ def progress_line(view: View) -> str:
         parts.append("probe-bound")
     if view.spent_usd is not None:
         parts.append(people_usd(view.spent_usd))
-    if view.search is not None and view.search.armed:
-        parts.append(view.search.says)
     return " · ".join(parts)
+
+
+def search_line(view: View) -> str:
+    """`01:12 · 24 users, 24 in flight · closes in between 15 and 45 users, tries 24, 18 of 40 verdicts`."""
+    assert view.search is not None
+    shot = view.snapshot
+    unit = "req/s" if view.scenario.load.kind == "rate" else "users"
+    load = f"{shot.target:g} {unit}, {shot.in_flight} in flight"
+    return " · ".join((_clock(view.elapsed_s), load, view.search.says))
 
 
 def _ttft(shot: Snapshot) -> tuple[float | None, str]:
