@@ -41,6 +41,7 @@ class Forecast(Struct, frozen=True):
     requests_low: int | None
     requests_high: int | None
     requests_capped: bool
+    retry: str
     input_tokens_mean: float
     output_tokens_limit: int | None
     usd_high: float | None
@@ -91,6 +92,7 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
         requests_low=low,
         requests_high=high,
         requests_capped=capped,
+        retry=str(scenario.retry),
         input_tokens_mean=sum(sizes) / len(sizes),
         output_tokens_limit=limit,
         usd_high=_usd(scenario, high, max(sizes), limit),
@@ -164,6 +166,7 @@ def _said(forecast: Forecast) -> Iterator[str]:
     usd = forecast.usd_high
     money = "unknown: no [prices], or nothing bounds it" if usd is None else f"at most {people_usd(usd)}"
     yield f"  money     {money}"
+    yield f"  failures  {forecast.retry}"
     if forecast.key_env is None:
         yield "  key       none is sent"
     else:

@@ -6,8 +6,10 @@ from msgspec import Struct
 
 from llmprobe.core.load import Load
 from llmprobe.core.slo import DEFAULT_SLOS, Slo
+from llmprobe.core.units import format_duration
 
 Cache = Literal["cold", "warm"]
+RetryAfter = Literal["obey", "ignore"]
 DEFAULT_MAX_TOKENS = 256
 DEFAULT_DIALECT = "openai-chat"
 """What nearly everyone speaks: taken where nothing tells."""
@@ -55,6 +57,24 @@ class Prompts(Struct, frozen=True):
     max_tokens: int | None = DEFAULT_MAX_TOKENS
 
 
+class Retry(Struct, frozen=True):
+    """How long a user waits after a failure before its next request; the failed one is never sent again."""
+
+    retry_after: RetryAfter = "obey"
+    """Whether the server's `Retry-After` is what it waits."""
+    first_s: float = 0.25
+    """Else this long at first, doubled with each failure in a row; 0 is not at all."""
+    longest_s: float = 10.0
+
+    def __str__(self) -> str:
+        """For a person."""
+        obeyed = "Retry-After is obeyed" if self.retry_after == "obey" else "Retry-After is ignored"
+        if not self.first_s:
+            return f"{obeyed}; else nobody waits"
+        first, longest = format_duration(self.first_s), format_duration(self.longest_s)
+        return f"{obeyed}; else {first}, doubled up to {longest}"
+
+
 class Autopilot(Struct, frozen=True):
     """Find the breaking point again, rather than repeat the stages."""
 
@@ -94,6 +114,7 @@ class Scenario(Struct, frozen=True):
     prompts: Prompts = Prompts()
     load: Load = Load()
     autopilot: Autopilot | None = None
+    retry: Retry = Retry()
     stop: Stop = Stop()
     prices: Prices | None = None
     baseline: Baseline | None = None

@@ -115,9 +115,10 @@ class VirtualUser:
     async def _recover(self, record: RequestRecord) -> None:
         """Wait as long as the failure asks for; not at all after an answer."""
         self._failures = self._failures + 1 if record.outcome.failed else 0
+        scenario = self._errands.plan.scenario
         wait_s = backoff_s(
-            record.outcome, failures=self._failures, retry_after_s=record.retry_after_s,
-            seed=self._errands.plan.scenario.seed, index=record.index,
+            scenario.retry, record.outcome, failures=self._failures, retry_after_s=record.retry_after_s,
+            seed=scenario.seed, index=record.index,
         )  # fmt: skip
         if wait_s and not self._retiring:
             self._resting = "backing_off"

@@ -58,7 +58,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     counting = _at_capacity(run.found, settled.records)
     began, ended = run.began, run.ended
     probe = _probe(run, records, settled.levels)
-    totals = _totals(records)
+    totals = _totals(records, run.series)
     return Result(
         format=FORMAT,
         llmprobe=began.llmprobe if began is not None else __version__,
@@ -90,7 +90,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         levels=tuple(_level(figures) for figures in settled.levels),
         capacity=_capacity(run.found, records, scenario),
         limits=None,
-        cost=_cost(totals, run.series, scenario),
+        cost=_cost(totals, scenario),
         probe=probe,
         server=None,
     )
@@ -157,7 +157,7 @@ def _of_histogram(histogram: Histogram) -> Percentiles:
     return Percentiles(n=histogram.count, mean=histogram.mean_s, max=histogram.max_s, **read)
 
 
-def _totals(records: Sequence[RequestRecord]) -> Totals:
+def _totals(records: Sequence[RequestRecord], series: Sequence[Moment]) -> Totals:
     outcomes = Counter(record.outcome for record in records)
     return Totals(
         requests=len(records),
@@ -171,6 +171,8 @@ def _totals(records: Sequence[RequestRecord]) -> Totals:
         cached_tokens=_known_sum(record.cached_tokens for record in records),
         token_source="+".join(sorted({r.token_source for r in records if r.token_source})) or None,
         usd=_known_usd(records),
+        user_s=math.fsum(moment.user_s for moment in series),
+        backed_off_s=math.fsum(moment.backed_off_s for moment in series),
     )
 
 
@@ -243,11 +245,11 @@ def _level(figures: LevelFigures) -> LevelResult:
     )  # fmt: skip
 
 
-def _cost(totals: Totals, series: Sequence[Moment], scenario: Scenario) -> Cost | None:
+def _cost(totals: Totals, scenario: Scenario) -> Cost | None:
     prices = scenario.prices
     if prices is None or totals.usd is None:
         return None
-    user_hours = sum(moment.active for moment in series) / 3600
+    user_hours = totals.user_s / 3600
     return Cost(
         usd=totals.usd,
         usd_per_request=totals.usd / totals.completed if totals.completed else None,

@@ -39,6 +39,10 @@ class Totals(Struct, frozen=True):
     cached_tokens: int | None
     token_source: str | None
     usd: float | None
+    user_s: float
+    """User-seconds: a second of each user that was there."""
+    backed_off_s: float
+    """Those of them that were spent waiting after failures."""
 
 
 class Latency(Struct, frozen=True):

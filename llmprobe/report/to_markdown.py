@@ -10,7 +10,7 @@ from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
-from llmprobe.report.to_text import headline, load_of, rest_on, subject, totals, unsaid, word_of
+from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
 
 _HOLLOW = "–"  # noqa: RUF001 - a dash as wide as a digit
 _MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~!&"})
@@ -40,6 +40,9 @@ def _lines(result: Result) -> Iterator[str]:
     yield _plain(totals(result)) + ("" if not result.insecure else "  ")
     if result.insecure:
         yield "Certificates were not checked."
+    if (shaped := shaped_by(result)) is not None:
+        yield ""
+        yield _plain(shaped)
     if result.levels:
         yield ""
         unit = "req/s" if result.levels[0].rate is not None else "users"

@@ -15,6 +15,8 @@ from llmprobe.report.result import LevelResult, Result
 _WIDTH = 80
 _HOLLOW = "-"
 _WORDS = {0: "PASSED", 1: "FAILED", 3: "NO RESULT", 5: "NO VERDICT"}
+_SHAPES = 0.01
+"""Of the users' time: what backing off takes from here on is told."""
 _UNEVENTFUL = frozenset({"ok", "length", "cancelled"})
 
 
@@ -28,6 +30,8 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield from _wrap(subject(result))
     yield from _wrap(totals(result))
+    if (shaped := shaped_by(result)) is not None:
+        yield from _wrap(shaped)
     if result.insecure:
         yield "Certificates were not checked (--insecure)."
     if result.latency.e2e_s.n:
@@ -136,6 +140,17 @@ def _level(level: LevelResult) -> str:
         _share(level.error_rate),
         _share(level.goodput),
     )
+
+
+def shaped_by(result: Result) -> str | None:
+    """How backing off made the load another one than was asked for; None where it hardly did."""
+    counted = result.totals
+    share = counted.backed_off_s / counted.user_s if counted.user_s else 0.0
+    if share < _SHAPES:
+        return None
+    limited = counted.outcomes.get("rate_limited", 0)
+    after = "failures" if not limited else "429s" if limited == counted.failed else "429s and other failures"
+    return f"{share:.0%} of users' time was spent backing off after {after}."
 
 
 def rest_on(result: Result) -> str:

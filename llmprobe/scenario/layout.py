@@ -54,7 +54,7 @@ _PRICE = Value(values.dollars)
 FORMAT = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """What may name an endpoint in a file of them."""
-RESERVED = ("endpoints", "steps", "retry")
+RESERVED = ("endpoints", "steps")
 """Tables that a later format will have."""
 
 _TIMEOUTS = Table(
@@ -112,6 +112,14 @@ _LOAD = Table(
         "stages": Key("stages", Rows(_STAGE)),
     },
 )
+_RETRY = Table(
+    scenario.Retry,
+    {
+        "retry_after": Key("retry_after", values.choice("obey", "ignore")),
+        "first": Key("first_s", _DURATION),
+        "longest": Key("longest_s", _SPAN),
+    },
+)
 _STOP = Table(
     scenario.Stop,
     {
@@ -140,6 +148,7 @@ SCENARIO = Table(
         "autopilot": Key(
             "autopilot", Table(scenario.Autopilot, {"strategy": Key("strategy", _TEXT, always=True)})
         ),
+        "retry": Key("retry", _RETRY),
         "stop": Key("stop", _STOP),
         "prices": Key("prices", _PRICES),
         "baseline": Key("baseline", Value(values.baseline, values.write_baseline)),

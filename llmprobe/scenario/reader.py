@@ -180,6 +180,8 @@ def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
         for position, stage in enumerate(load.stages):
             if stage.to != int(stage.to):
                 yield ("load", "stages", position, "to"), f"must be whole users, not {stage.to:g}"
+    if scenario.retry.longest_s < scenario.retry.first_s:
+        yield ("retry", "longest"), "is shorter than first"
     if scenario.autopilot is not None and load.stages:
         yield ("autopilot",), "stands in place of stages; take out one of them"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from llmprobe.core.outcome import Outcome
-from llmprobe.core.scenario import DEFAULT_MAX_TOKENS, Endpoint
+from llmprobe.core.scenario import DEFAULT_MAX_TOKENS, Endpoint, Retry
 from llmprobe.core.seeding import unit
 from llmprobe.core.slo import DEFAULT_SLOS
 from llmprobe.corpus.reader import find_corpus, load_corpus
@@ -146,7 +146,7 @@ class _Run:
         self._count(sent_s)
         self.failed += sent_s >= self.counts_from_s
         wait_s = backoff_s(
-            Outcome.SERVER_ERROR, failures=self._failures[user], retry_after_s=retry_after_s,
+            Retry(), Outcome.SERVER_ERROR, failures=self._failures[user], retry_after_s=retry_after_s,
             seed=self._seed, index=self._sent,
         )  # fmt: skip
         heapq.heappush(self._due, (at_s + wait_s, user))

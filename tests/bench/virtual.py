@@ -13,6 +13,7 @@ from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.scenario import Retry
 from llmprobe.core.seeding import mix, unit
 from llmprobe.engine.backoff import backoff_s
 from llmprobe.engine.pacer import Level, arrival_gap, user_steps
@@ -272,7 +273,12 @@ class VirtualEngine:
             return
         failures = self._failures[user] = self._failures.get(user, 0) + 1 if outcome.failed else 0
         wait_s = backoff_s(
-            outcome, failures=failures, retry_after_s=retry_after_s, seed=self._seed, index=flight.index
+            Retry(),
+            outcome,
+            failures=failures,
+            retry_after_s=retry_after_s,
+            seed=self._seed,
+            index=flight.index,
         )
         if self.endpoint.think_s and not outcome.failed:
             wait_s = self.endpoint.think_s

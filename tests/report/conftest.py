@@ -45,7 +45,7 @@ class Make:
         itl.merge(Histogram.of([gap_s] * 100))
         usual: dict[str, Any] = {
             "text_chunks": 100, "itl": itl, "active": int(target), "draining": 0, "in_flight": int(target),
-            "backing_off": 0, "cpu_share": 0.12, "lag_s": 0.0004,
+            "user_s": float(target), "backing_off": 0, "cpu_share": 0.12, "lag_s": 0.0004,
         }  # fmt: skip
         return Moment(at_s=at_s, target=target, **{**usual, **fields})
 

@@ -203,3 +203,27 @@ def test_goodput_is_judged_over_all_levels(make, scenario):
     strict = replace(scenario, slo=parse_slos(["p95 ttft < 1s", "goodput > 90%"]))
     goodput = make_result(make.run(records, [AT_ONE, make.DONE]), strict).verdict.slos[1]
     assert (goodput.value, goodput.n, goodput.passed) == (0.5, 40, False)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "after"),
+    [
+        ((Outcome.RATE_LIMITED,), "429s"),
+        ((Outcome.RATE_LIMITED, Outcome.SERVER_ERROR), "429s and other failures"),
+        ((Outcome.SERVER_ERROR,), "failures"),
+    ],
+)
+def test_backing_off_is_told_where_it_shaped_the_load(make, scenario, outcomes, after):
+    failures = [make.record(30.0, 0.1, index=90 + k, outcome=o, error="x") for k, o in enumerate(outcomes)]
+    series = [make.moment(float(s), 4, backed_off_s=0.48) for s in range(1, 31)]
+    result = make_result(make.run([*_alone(make), *failures], [AT_ONE, make.DONE], series), scenario)
+    assert result.totals.user_s == 120.0
+    assert result.totals.backed_off_s == pytest.approx(14.4)
+    for format_ in ("text", "markdown"):
+        assert f"12% of users' time was spent backing off after {after}." in FORMATS[format_](result)
+
+
+def test_a_wait_here_and_there_shaped_nothing(make, scenario):
+    series = [make.moment(float(s), 4, backed_off_s=0.03) for s in range(1, 31)]
+    result = make_result(make.run(_alone(make), [AT_ONE, make.DONE], series), scenario)
+    assert "backing off" not in FORMATS["text"](result)

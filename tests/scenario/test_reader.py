@@ -166,7 +166,14 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_lines() -> None:
             SMALL + "[stop]\nzzz = 1\n",
             "s.toml:5: stop.zzz: is unknown; stop takes duration, max_requests, max_usd",
         ),
-        (SMALL + "[retry]\n", "s.toml:4: retry: is reserved for a later format"),
+        (
+            SMALL + '[retry]\nretry_after = "no"\n',
+            """s.toml:5: retry.retry_after: must be "obey" or "ignore", not 'no'""",
+        ),
+        (
+            SMALL + '[retry]\nfirst = "1m"\n',
+            "s.toml:4: retry.longest: is shorter than first",
+        ),
         (SMALL + "[[endpoints]]\n", "s.toml:4: endpoints: is reserved for a later format"),
         ('name = ""\n' + SMALL, "s.toml:1: name: must be text on one line, not ''"),
         ('name = "a\\u001b[31mb"\n' + SMALL, "s.toml:1: name: must be text on one line"),

@@ -14,6 +14,7 @@ from llmprobe.core.scenario import (
     Endpoint,
     Prices,
     Prompts,
+    Retry,
     Scenario,
     Stop,
     Timeouts,
@@ -46,6 +47,7 @@ EVENING = Scenario(
             Stage(32, 60.0, by="hand"),
         ),
     ),
+    retry=Retry(longest_s=30.0),
     stop=Stop(max_requests=500, max_usd=1.0),
     prices=Prices(0.15, 0.6),
     baseline=Baseline({"ttft_p95_s": 0.62}),
@@ -127,6 +129,10 @@ header_values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), m
 slos = st.builds(
     Slo, st.sampled_from(LATENCIES), st.floats(1e-6, 1e4), st.sampled_from(sorted(QUANTILES))
 ) | st.builds(Slo, st.sampled_from(["errors", "goodput"]), st.floats(0, 1))
+retries = st.builds(
+    lambda how, first_s, more_s: Retry(how, first_s, first_s + more_s),
+    st.sampled_from(["obey", "ignore"]), seconds, spans,
+)  # fmt: skip
 endpoints = st.builds(
     Endpoint,
     url=st.sampled_from(
@@ -177,6 +183,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         ),
         load=load,
         autopilot=None if load.stages else draw(st.none() | st.builds(Autopilot, words)),
+        retry=draw(retries),
         stop=draw(st.builds(Stop, st.none() | spans, st.none() | counts, st.none() | money)),
         prices=draw(st.none() | st.builds(Prices, money, money, st.none() | money)),
         baseline=draw(st.none() | st.builds(Baseline, figures, st.floats(0, 1))),

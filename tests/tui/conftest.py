@@ -165,7 +165,7 @@ def result(**changes: Any) -> Result:
         verdict=Verdict(False, 1, ("p95 ttft < 1s: 1.18 s (n = 250)",), slos),
         totals=Totals(
             260, 250, 7, 3, {"ok": 250, "rate_limited": 7, "cancelled": 3}, 21_000, 64_000, None, None,
-            "usage", None,
+            "usage", None, 1200.0, 0.0,
         ),
         warmup_requests=0, latency=Latency(spread, none, none, spread, spread, none, none),
         throughput=Throughput(2.7, 700.0, 50.0), workload=Workload(none, none, "cold", None), levels=levels,

@@ -226,6 +226,7 @@ def _prompts(view: View, ink: Ink) -> list[Fact]:
         [
             ("corpus", prompts.corpus), ("cache", prompts.cache), ("output", limit),
             ("seed", f"{view.scenario.seed}"), ("users", f"at most {view.scenario.load.max_users}"),
+            ("failures", str(view.scenario.retry)),
         ],
         ink,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from llmprobe.metrics.snapshot import Percentiles
 from llmprobe.report.formats import FORMATS
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
-from llmprobe.report.to_text import headline, load_of, rest_on, subject, totals, unsaid, word_of
+from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
 from llmprobe.tui.screens.dialog import Dialog, plain
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
@@ -91,6 +91,8 @@ def result_lines(result: Result, width: int, ink: Ink) -> Sequence[Line]:
     if result.latency.e2e_s.n:
         lines += [[], *_latencies(result, width, ink)]
     lines += [[], *_text(subject(result), width, ink.dim), *_text(totals(result), width, ink.dim)]
+    if (shaped := shaped_by(result)) is not None:
+        lines += _text(shaped, width, ink.warn)
     return [*lines, *_text(rest_on(result), width, ink.dim)]
 
 
