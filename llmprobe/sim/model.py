@@ -112,7 +112,11 @@ class Model:
         self._seed = mix(seed, _LENGTHS)
         self._cached, self._balancer, self._dice = (mix(seed, s) for s in (_CACHED, _BALANCER, _OTHERS))
         self._limiter = Limiter(config.limits)
-        slow = config.hardware.scaled(1 / config.first_slower)
+        # Slower at its work; the way there and the weather are everyone's.
+        hardware = config.hardware
+        slow = replace(
+            hardware.scaled(1 / config.first_slower), latency_s=hardware.latency_s, weather=hardware.weather
+        )
         first, rest = [Replica(slow, per_token=per_token)], range(1, config.replicas)
         self._replicas = first + [Replica(config.hardware, per_token=per_token) for _ in rest]
         self._more_at_s = math.inf
@@ -185,7 +189,7 @@ class Model:
             held[0].cancel(request_id, self._now_s)
 
     def _step(self, to_s: float, into: list[Event]) -> None:
-        if self._more_at_s <= to_s:
+        if self._more_at_s <= to_s and self._more_at_s < math.inf:
             self._replicas.append(Replica(self._config.hardware, per_token=self._per_token))
             self._more_at_s = math.inf
         events = [event for replica in self._replicas for event in replica.advance(to_s)]

@@ -7,8 +7,8 @@ import math
 
 from msgspec import Struct
 
-_DRIFT_STEP_S = 5.0
-"""Drift goes in steps this long."""
+_DRIFT_STEPS = 120
+"""Drift goes in so many steps to its end."""
 
 
 class Weather(Struct, frozen=True):
@@ -37,9 +37,9 @@ class Weather(Struct, frozen=True):
             factor *= self.neighbour if spell else 1.0
             until_s = min(until_s, began_s + (round_s if spell else self.calm_s))
         if self.drift != 1.0 and at_s < self.drift_over_s:
-            steps = math.floor(at_s / _DRIFT_STEP_S)
-            factor *= self.drift ** (steps * _DRIFT_STEP_S / self.drift_over_s)
-            until_s = min(until_s, (steps + 1) * _DRIFT_STEP_S)
+            steps = math.floor(at_s / self.drift_over_s * _DRIFT_STEPS)
+            factor *= self.drift ** (steps / _DRIFT_STEPS)
+            until_s = min(until_s, (steps + 1) * self.drift_over_s / _DRIFT_STEPS)
         elif self.drift != 1.0:
             factor *= self.drift
         # A moment that rounding left just before a change belongs to what comes after it.
