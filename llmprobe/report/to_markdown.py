@@ -22,7 +22,7 @@ def render(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    yield f"**{word_of(result)}** {_plain(headline(result))}"
+    yield f"**{word_of(result)}** {plain(headline(result))}"
     yield ""
     if result.capacity is not None and result.capacity.refused is None:
         yield f"**{_plain(result.capacity.statement)}**"
@@ -30,14 +30,14 @@ def _lines(result: Result) -> Iterator[str]:
     if result.verdict.slos:
         marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
         rows = [(marks[slo.passed], slo.slo, said(slo)) for slo in result.verdict.slos]
-        yield from _table(("", "objective", "measured"), rows)
+        yield from table(("", "objective", "measured"), rows)
         yield ""
     for reason in unsaid(result):
-        yield f"- {_plain(reason)}"
+        yield f"- {plain(reason)}"
     if unsaid(result):
         yield ""
-    yield _plain(subject(result)) + "  "
-    yield _plain(totals(result)) + ("" if not result.insecure else "  ")
+    yield plain(subject(result)) + "  "
+    yield plain(totals(result)) + ("" if not result.insecure else "  ")
     if result.insecure:
         yield "Certificates were not checked."
     if (shaped := shaped_by(result)) is not None:
@@ -47,12 +47,12 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         unit = "req/s" if result.levels[0].rate is not None else "users"
         names = (unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
-        yield from _table(names, [_level(level) for level in result.levels], numbers=True)
+        yield from table(names, [_level(level) for level in result.levels], numbers=True)
         if any(level.probe_bound for level in result.levels):
             yield ""
-            yield _plain("!: the probe was the bottleneck here.")
+            yield plain("!: the probe was the bottleneck here.")
     yield ""
-    yield _plain(rest_on(result))
+    yield plain(rest_on(result))
 
 
 def _level(level: LevelResult) -> tuple[str, ...]:
@@ -64,14 +64,15 @@ def _level(level: LevelResult) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Iterator[str]:
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Iterator[str]:
+    """The lines of a table; cells are foreign text."""
     yield "| " + " | ".join(names) + " |"
     yield "|" + ("---:|" if numbers else "---|") * len(names)
     for row in rows:
-        yield "| " + " | ".join(_plain(cell) for cell in row) + " |"
+        yield "| " + " | ".join(plain(cell) for cell in row) + " |"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Foreign text as text, on one line."""
     return " ".join(clean(text).split()).translate(_MARKUP)
 
