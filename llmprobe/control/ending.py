@@ -4,6 +4,8 @@ from llmprobe.control.changes import noise
 from llmprobe.control.evidence import Evidence
 from llmprobe.core.finding import Cause, Finding
 
+_BREATH = 1.07
+"""How much an endpoint's break moves from visit to visit; no verdict shows it. Calibrated on drawn endpoints."""
 _WIDE, _USERS = 1.5, 2
 """High over low of an interval that says too little, unless it is of so few users."""
 
@@ -33,6 +35,8 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
         return refusal(
             evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
         )
+    if lowest is not None and between is None:
+        low, high = low / _BREATH, high * _BREATH
     apart_s = times[-1] - times[0] if len(times) > 1 else None
     return Finding(
         capacity=capacity, estimate=estimate, low=low, high=high,

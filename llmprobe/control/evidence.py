@@ -4,7 +4,7 @@ import math
 
 from llmprobe.control.posterior import Posterior
 from llmprobe.control.verdicts import Constraint, constraints
-from llmprobe.control.visits import Stay, as_evidence, limited_share
+from llmprobe.control.visits import USUAL, Stay, as_evidence, limited_share
 from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
@@ -13,7 +13,7 @@ _PASSES = 3.0
 """The log-likelihood ratio at which a load has failed."""
 _BEHIND = 0.6
 """The share of the most verdicts that an objective with fewer must have."""
-_EASY = 0.6
+_EASY = 0.7
 """The share of a bound that all durations keep at a load that needs no closer look."""
 _CLEAR = 0.15
 _CLEAR_N = 15.0
@@ -25,7 +25,7 @@ _STAYS = 120
 _FEW = 10
 """Answers that tell a residence; of fewer, the short ones come first."""
 _LEARN_S = 8.0
-_REFUSALS = 120
+_REFUSALS = 60
 """Failures of a stay that are enough, whatever more could tell."""
 _COLD_S = 60.0
 """The longest wait for a cold endpoint to become warm."""
@@ -169,7 +169,7 @@ class Evidence:
 
     def _effect(self, stay: Stay, k: int) -> float:
         """The design effect; failures come alone, unless they are 429s."""
-        return stay.dispersion(k, 1.0 if self.rules[k].slo.metric == "errors" else 2.0)
+        return stay.dispersion(k, 1.0 if self.rules[k].slo.metric == "errors" else USUAL)
 
     # What all stays show
 

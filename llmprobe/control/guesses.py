@@ -7,10 +7,15 @@ from llmprobe.control.visits import Stay
 from llmprobe.core.slo import QUANTILES
 
 
+_FIRST, _MOST = 8.0, 4.0
+"""How many times as many the next load may be: from the least, and later."""
+
+
 def climb(evidence: Evidence, top: float) -> float:
     """The next load above one that holds: where a straight line meets a bound, within 1.5 to 4 times."""
     rows = sorted((s for s in evidence.stays if s.held and not s.spoiled), key=lambda s: s.load)
-    factor, last = 4.0, rows[-1]
+    last = rows[-1]
+    factor = _FIRST if last.load == evidence.least else _MOST
     for k, rule in enumerate(evidence.rules):
         value = _quantile(evidence, last, k)
         for lower in (rows[0], rows[max(0, len(rows) - 2)]):

@@ -25,8 +25,8 @@ _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
 _OVER_S, _OVER = 400.0, 50
 """From when on it says what it has."""
-_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
-_CONFIRM_S = 10.0
+_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 60, 8
+_CONFIRM_S = 30.0
 _REFERENCE_AFTER_S = 110.0
 """A search that was shorter leaves no time for a drift worth a visit."""
 _APART_S = 12.0
@@ -99,7 +99,7 @@ class Knee:
         late = self._is_past(evidence, _LATE_S, _LATE) and not too_wide(evidence, low, high)
         if narrow or late or above - below <= step * 1.001:
             return None
-        middle = evidence.posterior.quantile(0.45)
+        middle = evidence.posterior.quantile(0.4)
         hint = hint_of(evidence)
         if hint is not None and below < hint < above:
             middle = hint
@@ -149,10 +149,13 @@ class Knee:
             f"goes back to {evidence.called(load)} to see whether the endpoint has changed",
         )
 
-    def _conclude(self, evidence: Evidence) -> Finding:
+    def _conclude(self, evidence: Evidence) -> Plan | Finding:
         if (drift := drift_of(evidence)) is not None:
             return refusal(evidence, "the endpoint changed while it was measured", drift=drift)
-        candidate = evidence.candidate(_CANDIDATE)
+        candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
+        if too_wide(evidence, *evidence.interval()):
+            says = f"stays at {evidence.called(candidate)}: too little is known"
+            return Plan(candidate, _BATCH_N, says, held_s=3 * evidence.residence_s)
         return ending(evidence, self._confirmed_near(evidence, candidate) or candidate)
 
     def last(self, evidence: Evidence) -> Finding:
@@ -160,6 +163,7 @@ class Knee:
         if evidence.failed() and evidence.zero():
             return ending(evidence, 0.0)
         confirmed = evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
+        confirmed = confirmed or evidence.confirmed(_CLIMB_N, self._seconds(_CONFIRM_S / 2))
         if not confirmed:
             return refusal(evidence, "too few requests counted to confirm any load")
         if max(confirmed) < self._goal.most and max(evidence.failed(), default=0.0) <= max(confirmed):

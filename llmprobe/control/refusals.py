@@ -21,7 +21,7 @@ _PLUNGE = 0.7
 _SURE = 0.5
 _CLOSE, _AGAIN = 1.5, 3
 """Failed over held that needs no visit between them, and how many visits there may be."""
-_FLOOD = 600
+_FLOOD = 250
 """Requests of a stay that are enough, however little was let through."""
 
 

@@ -14,7 +14,7 @@ _GONE = 0.1
 """The share that may be left of the requests that were under way at a fall."""
 _SHUT_N, _SHUT = 8, 0.9
 _PRIOR_BLOCKS = 4
-_USUAL = 2.0
+USUAL = 2.0
 """How much more violations in a row vary than independent ones do: what is believed before it is measured."""
 _MOST = 8.0
 
@@ -180,7 +180,7 @@ class Stay:
             if sample.values and (value := sample.values[rule]) is not None
         )
 
-    def dispersion(self, rule: int, usual: float = _USUAL) -> float:
+    def dispersion(self, rule: int, usual: float = USUAL) -> float:
         """How much more the violations vary than independent ones would: Pearson's, over blocks in time."""
         verdicts = [
             sample.verdicts[rule]
@@ -203,7 +203,7 @@ class Stay:
         return [sample for sample in self.samples.values() if sample.outcome is not None]
 
 
-def dispersion(verdicts: list[float], block: int, usual: float = _USUAL) -> float:
+def dispersion(verdicts: list[float], block: int, usual: float = USUAL) -> float:
     """Pearson's chi-square a degree of freedom, drawn toward what is usual."""
     share = sum(verdicts) / len(verdicts) if verdicts else 0.0
     blocks = [verdicts[k : k + block] for k in range(0, len(verdicts) - block + 1, block)]
