@@ -5,6 +5,10 @@ from llmprobe.control.visits import Stay
 
 _DRIFT = 1.15
 """How much the pace of tokens may move between two visits to one load."""
+_HINT = 1.07
+"""A change so large is worth a longer look."""
+_WATCH_S, _WATCH_LONG_S = 45.0, 120.0
+"""How long that look is: where it is a drift already, and where it may become one."""
 _PACES = 5
 """Answers that tell the pace of a stay."""
 _ODD = 1.08
@@ -41,16 +45,38 @@ def suspicious(evidence: Evidence) -> bool:
     )
 
 
-def drift_of(evidence: Evidence) -> str | None:
-    """How the pace at the reference moved, if it did."""
+def undecided(evidence: Evidence) -> bool:
+    """Whether the reference moved so far that it must be watched on: a drift goes on, noise comes back."""
     references = _references(evidence)
-    if len(references) < 2:
+    if len(references) < 2 or _moved(references) < _HINT:
+        return False
+    seconds = sum(stay.held_s for stay in references[1:]) * evidence.goal.speed
+    return seconds < (_WATCH_S if _moved(references) >= _DRIFT else _WATCH_LONG_S)
+
+
+def drift_of(evidence: Evidence) -> str | None:
+    """How the pace at the reference moved for good, if it did."""
+    references = _references(evidence)
+    if len(references) < 2 or _moved(references) < _DRIFT:
         return None
-    first, last = (_median(s.pace()) for s in (references[0], references[-1]))
-    if not first or not last or 1 / _DRIFT <= last / first <= _DRIFT:
+    before, after = _quartiles(references[0]), _quartiles(references[-1])
+    if before[0] <= after[2] and after[0] <= before[2]:
+        # The middle halves overlap: at times it is as fast as it was.
         return None
-    change = f"{last / first - 1:.0%} longer" if last > first else f"{1 - last / first:.0%} less long"
+    ratio = after[1] / before[1]
+    change = f"{ratio - 1:.0%} longer" if ratio > 1 else f"{1 - ratio:.0%} less long"
     return f"a token took {change} than before, at the same load of {references[0].load:g}"
+
+
+def _moved(references: list[Stay]) -> float:
+    """The larger pace over the smaller, of the first and the last visit."""
+    before, after = _quartiles(references[0])[1], _quartiles(references[-1])[1]
+    return max(before / after, after / before)
+
+
+def _quartiles(stay: Stay) -> tuple[float, float, float]:
+    pace = sorted(stay.pace())
+    return pace[len(pace) // 4], pace[len(pace) // 2], pace[-1 - len(pace) // 4]
 
 
 def _references(evidence: Evidence) -> list[Stay]:

@@ -5,7 +5,7 @@ from llmprobe.control.evidence import Evidence
 from llmprobe.core.finding import Cause, Finding
 
 _BREATH = 1.07
-"""How much an endpoint's break moves from visit to visit; no verdict shows it. Calibrated on drawn endpoints."""
+"""How much an endpoint's break moves between visits, which no verdict shows; found on drawn endpoints."""
 _WIDE, _USERS = 1.5, 2
 """High over low of an interval that says too little, unless it is of so few users."""
 

@@ -6,7 +6,6 @@ from llmprobe.control.evidence import Evidence
 from llmprobe.control.visits import Stay
 from llmprobe.core.slo import QUANTILES
 
-
 _FIRST, _MOST = 8.0, 4.0
 """How many times as many the next load may be: from the least, and later."""
 

@@ -7,7 +7,7 @@ CONFIRM  a load below it, for long enough
 CHECK    what failed, a second time; after a long search, an early load again
 """
 
-from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious
+from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious, undecided
 from llmprobe.control.ending import ending, refusal, too_wide
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.guesses import climb, hint_of
@@ -29,6 +29,8 @@ _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 60, 8
 _CONFIRM_S = 30.0
 _REFERENCE_AFTER_S = 110.0
 """A search that was shorter leaves no time for a drift worth a visit."""
+_CHANGED = "the endpoint changed while it was measured"
+_LOOK_S = 5.0
 _APART_S = 12.0
 """Between two failures that are not one bad moment."""
 
@@ -82,7 +84,7 @@ class Knee:
         descent = descend(evidence)
         load = evidence.called(descent.load)
         if descent.done:
-            return ending(evidence, descent.load)
+            return self._look_back(evidence) or self._end(evidence, descent.load)
         if descent.waits:
             return Plan(
                 descent.load, _CONFIRM_N, f"waits at {load} for the rate limit to let something through"
@@ -139,24 +141,37 @@ class Knee:
                 f"checks {evidence.called(load)} a second time: it failed once",
                 held_s=evidence.residence_s,
             )
-        short = self._now_s < self._seconds(_REFERENCE_AFTER_S)
-        if reference_done(evidence) or (short and not suspicious(evidence)):
-            return None
+        return self._look_back(evidence)
+
+    def _look_back(self, evidence: Evidence) -> Plan | None:
+        """An early load again, to see whether the endpoint has changed; longer where it seems so."""
         load = reference_load(evidence)
-        return Plan(
-            load,
-            _REFERENCE_N,
-            f"goes back to {evidence.called(load)} to see whether the endpoint has changed",
-        )
+        if undecided(evidence):
+            says = f"watches {evidence.called(load)}: the endpoint is not what it was"
+            stay = evidence.stay
+            so_far_s = stay.held_s if stay is not None and stay.load == load else 0.0
+            return Plan(load, 0, says, held_s=so_far_s + self._seconds(_LOOK_S))
+        short = self._now_s < self._seconds(_REFERENCE_AFTER_S)
+        if (
+            reference_done(evidence)
+            or load >= max(evidence.held(), default=0.0)
+            or (short and not suspicious(evidence))
+        ):
+            return None
+        says = f"goes back to {evidence.called(load)} to see whether the endpoint has changed"
+        return Plan(load, _REFERENCE_N, says)
 
     def _conclude(self, evidence: Evidence) -> Plan | Finding:
-        if (drift := drift_of(evidence)) is not None:
-            return refusal(evidence, "the endpoint changed while it was measured", drift=drift)
         candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
         if too_wide(evidence, *evidence.interval()):
             says = f"stays at {evidence.called(candidate)}: too little is known"
             return Plan(candidate, _BATCH_N, says, held_s=3 * evidence.residence_s)
-        return ending(evidence, self._confirmed_near(evidence, candidate) or candidate)
+        return self._end(evidence, self._confirmed_near(evidence, candidate) or candidate)
+
+    def _end(self, evidence: Evidence, capacity: float) -> Finding:
+        if (drift := drift_of(evidence)) is not None:
+            return refusal(evidence, _CHANGED, drift=drift)
+        return ending(evidence, capacity)
 
     def last(self, evidence: Evidence) -> Finding:
         """The largest load that was confirmed."""
@@ -165,12 +180,14 @@ class Knee:
         confirmed = evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
         confirmed = confirmed or evidence.confirmed(_CLIMB_N, self._seconds(_CONFIRM_S / 2))
         if not confirmed:
+            if (drift := drift_of(evidence)) is not None:
+                return refusal(evidence, _CHANGED, drift=drift)
             return refusal(evidence, "too few requests counted to confirm any load")
         if max(confirmed) < self._goal.most and max(evidence.failed(), default=0.0) <= max(confirmed):
             return refusal(
                 evidence, f"it ended before anything broke: {evidence.called(max(confirmed))} held"
             )
-        return ending(evidence, max(confirmed))
+        return self._end(evidence, max(confirmed))
 
     def toward(self, evidence: Evidence) -> float | None:
         """The load that it would confirm."""
