@@ -75,7 +75,8 @@ def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bo
     folders: list[Path] = []
 
     async def opener(wanted: Scenario) -> Session:
-        follow = timed and wanted.load.stages == scenario.load.stages
+        same = wanted.load.stages == scenario.load.stages
+        follow = timed if same else bool(wanted.load.stages)
         session = await open_session(wanted, replace(options, timed=follow))
         folders.append(session.recorder.folder)
         return session

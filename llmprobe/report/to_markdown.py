@@ -25,7 +25,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"**{word_of(result)}** {plain(headline(result))}"
     yield ""
     if result.capacity is not None and result.capacity.refused is None:
-        yield f"**{_plain(result.capacity.statement)}**"
+        yield f"**{plain(result.capacity.statement)}**"
         yield ""
     if result.verdict.slos:
         marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
@@ -42,7 +42,7 @@ def _lines(result: Result) -> Iterator[str]:
         yield "Certificates were not checked."
     if (shaped := shaped_by(result)) is not None:
         yield ""
-        yield _plain(shaped)
+        yield plain(shaped)
     if result.levels:
         yield ""
         unit = "req/s" if result.levels[0].rate is not None else "users"

@@ -13,15 +13,19 @@ from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
 from llmprobe.session.offers import find_models
+from llmprobe.session.recent import find_recent, open_again
 from llmprobe.session.view import State, View
 from llmprobe.tui.feed import ProbeSession
 from llmprobe.tui.screens.ask import AskScreen
 from llmprobe.tui.screens.endpoint import EndpointScreen
 from llmprobe.tui.screens.help import HelpScreen
 from llmprobe.tui.screens.mark import MarkScreen
+from llmprobe.tui.screens.open import OpenScreen, opened_words
 from llmprobe.tui.screens.reply import ReplyScreen
 from llmprobe.tui.screens.results import ResultsScreen
 from llmprobe.tui.screens.save import SaveScreen
+from llmprobe.tui.screens.settings import SettingsScreen
+from llmprobe.tui.settings import Settings, save_settings, settings_file
 
 if TYPE_CHECKING:
     from llmprobe.tui.app import ProbeApp
@@ -150,6 +154,18 @@ class Acts:
         )  # fmt: skip
         self._app.push_screen(dialog, opened)
 
+    def open(self) -> None:
+        """A scenario, or what a run did."""
+
+        def opened(scenario: Scenario | None) -> None:
+            if scenario is not None:
+                self._app.reopen(scenario)
+                self._app.probe.banner.flash("·", opened_words(scenario))
+
+        view = self._view()
+        running = view is not None and view.elapsed_s > 0
+        self._app.push_screen(OpenScreen(find_recent, open_again, running=running), opened)
+
     def _test_elsewhere(self, scenario: Scenario) -> None:
         """One request to an endpoint that isn't open, by a session of its own."""
 
@@ -165,8 +181,25 @@ class Acts:
     # The screen
 
     def help(self) -> None:
-        """Keys and terms."""
-        self._app.push_screen(HelpScreen())
+        """Keys and terms, those of the pane in focus first."""
+        self._app.push_screen(HelpScreen(self._app.keys, self._app.probe.focused_pane))
+
+    def settings(self) -> None:
+        """Seen while they are chosen; kept when they are saved."""
+        app, before = self._app, self._app.settings
+
+        def chosen(settings: Settings | None) -> None:
+            if settings is None:
+                app.apply(before)
+                return
+            try:
+                save_settings(settings, settings_file())
+            except LlmprobeError as error:
+                app.probe.banner.flash("✖", error.message)
+            else:
+                app.probe.banner.flash("✓", f"saved in {settings_file()}")
+
+        app.push_screen(SettingsScreen(before, tuple(app.available_themes), app.apply), chosen)
 
     def quit(self) -> None:
         """Asks while requests are in flight."""

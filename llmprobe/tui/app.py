@@ -11,20 +11,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from msgspec.structs import replace
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.errors import LlmprobeError, UsageError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
+from llmprobe.tui import welcome
 from llmprobe.tui.acts import Acts
 from llmprobe.tui.feed import Feed, Opener
-from llmprobe.tui.keys import KEYS, PANES
+from llmprobe.tui.keys import with_keys
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
 from llmprobe.tui.lifetime import Lifetime
 from llmprobe.tui.screens.probe import ProbeScreen
+from llmprobe.tui.settings import Settings, load_settings, settings_file
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
@@ -58,12 +61,20 @@ class ProbeApp(App[int]):
     ) -> None:
         colour = "NO_COLOR" not in os.environ
         self._own_themes = load_themes()
+        self.settings = load_settings(settings_file())
+        """In force, saved or not."""
+        if self.settings.theme not in self._own_themes:
+            there = ", ".join(self._own_themes)
+            raise UsageError(
+                f"{settings_file()}: theme: no theme is named {self.settings.theme!r}; there are {there}"
+            )
+        self.keys = with_keys(self.settings.keys)
         super().__init__(ansi_color=None if colour else True)
         self.feed = Feed(scenario)
         self.opener, self.find_offers = opener, find_offers
         self._lifetime = Lifetime(self.feed, opener, autostart=autostart)
         self._colour = colour
-        self._ascii = wants_ascii(os.environ)
+        self._ascii = _only_ascii(self.settings)
         self._put_themes()
         self._ink: tuple[dict[str, str], Ink] | None = None
         self.acts = Acts(self)
@@ -87,8 +98,19 @@ class ProbeApp(App[int]):
             self.unregister_theme(name)
         for theme in self._own_themes.values():
             self.register_theme(theme)
-        self.set_reactive(App.theme, DEFAULT)
+        self.set_reactive(App.theme, self.settings.theme)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def apply(self, settings: Settings) -> None:
+        """Look and behave like this from now on."""
+        self.settings, self.keys = settings, with_keys(settings.keys)
+        self.theme = settings.theme
+        self._ascii = _only_ascii(settings)
+        self.set_class(self._ascii, "-ascii")
+        self._ink = None
+        self.refresh_css(animate=False)
+        self.set_keymap(settings.keys)
+        self.probe.look_every(1 / settings.refresh)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own names too."""
@@ -111,14 +133,18 @@ class ProbeApp(App[int]):
 
     def on_mount(self) -> None:
         """Open what was asked for; be ready to be told to go."""
-        self.set_class(self._ascii, "-ascii")
+        self.apply(self.settings)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._told_to_go, number)
         self.reopen(self.feed.scenario)
+        newcomer = not self.is_headless and welcome.first_time()
+        if newcomer:
+            self.probe.banner.flash("·", "\n".join(welcome.LINES), passes_after_s=welcome.STAYS_S)
         if is_sim(self.feed.scenario.endpoint.url):
-            self.set_timer(_LOOK_AROUND_AFTER_S, partial(self.beside, self._look_around))
+            after_s = welcome.STAYS_S if newcomer else _LOOK_AROUND_AFTER_S
+            self.set_timer(after_s, partial(self.beside, self._look_around))
 
     async def _look_around(self) -> None:
         """Whoever plays with the simulator may have a real endpoint at hand."""
@@ -208,14 +234,15 @@ class ProbeApp(App[int]):
         """One of `Acts`, by name."""
         getattr(self.acts, name)()
 
+    def _wear(self, name: str) -> None:
+        self.apply(replace(self.settings, theme=name))
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action, and the themes, for the palette."""
-        for key in (*KEYS, *PANES):
+        for key in self.keys.values():
             yield SystemCommand(key.says, f"key: {key.shown}", partial(self.run_action, key.call, screen))
         for name in self.available_themes:
-            yield SystemCommand(
-                f"Theme: {name}", "colours of the screen", partial(setattr, self, "theme", name)
-            )
+            yield SystemCommand(f"Theme: {name}", "colours of the screen", partial(self._wear, name))
 
 
 def answering(local: Sequence[Offer]) -> str:
@@ -223,6 +250,10 @@ def answering(local: Sequence[Offer]) -> str:
     if len(local) == 1:
         return f"{local[0].name} {local[0].place}"
     return " and ".join(f"{offer.name} {offer.place.removeprefix('answers ')}" for offer in local) + " answer"
+
+
+def _only_ascii(settings: Settings) -> bool:
+    return wants_ascii(os.environ) if settings.glyphs == "auto" else settings.glyphs == "ascii"
 
 
 def _to_nobody(data: str) -> None:

@@ -1,6 +1,7 @@
 """Every key of the probe screen: one table for the bindings, the footer, the palette and the help."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 
@@ -28,7 +29,7 @@ class Key:
     @property
     def binding(self) -> Binding:
         """For a screen."""
-        return Binding(self.keys, self.call, self.label, show=False)
+        return Binding(self.keys, self.call, self.label, show=False, id=self.action)
 
 
 KEYS = (
@@ -69,6 +70,7 @@ KEYS = (
         "Another endpoint: typed, picked, or a curl command pasted; its model, key's name, output limit",
         of_app=True,
     ),
+    Key("open", "o", "o", "Open", "Open a scenario, or what a run of before did", of_app=True),
     Key("test", "t", "t", "Test", "Send one request outside the run and show what comes back", of_app=True),
     Key(
         "results",
@@ -84,6 +86,7 @@ KEYS = (
     Key("follow", "enter", "⏎", "Follow", "Follow a stream, or open a finished one in full"),
     Key("zoom", "z", "z", "Zoom", "Give the pane in focus all the room, or take it back"),
     Key("mark", "m", "m", "Mark", "Write a note beside the figures of this moment", of_app=True),
+    Key("settings", "comma", ",", "Settings", "Theme, glyphs, refresh and keys of the screen", of_app=True),
     Key("help", "question_mark,f1", "?", "Help", "Keys and terms", of_app=True),
     Key("quit", "q", "q", "Quit", "Quit; asks while it runs, and q again stops now", of_app=True),
 )
@@ -99,3 +102,41 @@ PANES = tuple(
     )
 )
 BY_ACTION = {key.action: key for key in (*KEYS, *PANES)}
+_TAKEN = frozenset(
+    {"tab", "shift+tab", "escape", "up", "down", "j", "k", "ctrl+c", "ctrl+q", "ctrl+z", "ctrl+p"}
+)
+"""Keys that mean the same everywhere."""
+
+
+def with_keys(own: Mapping[str, str]) -> dict[str, Key]:
+    """All actions by name, some with a person's own keys; `ValueError` says which is wrong and why."""
+    keys = dict(BY_ACTION)
+    for action, names in own.items():
+        if action not in keys:
+            raise ValueError(f"{action}: no such action; there are {', '.join(BY_ACTION)}")
+        if not all(name.strip() for name in names.split(",")):
+            raise ValueError(f"{action}: {names!r} names no key; write it as z, f5 or ctrl+s")
+        keys[action] = replace(keys[action], keys=names, shown=shown_as(names))
+    holders: dict[str, str] = {}
+    for action, key in keys.items():
+        for name in key.keys.split(","):
+            other = holders.setdefault(name, action)
+            if other != action or name in _TAKEN:
+                at_fault = action if action in own else other
+                rival = other if at_fault == action else action
+                why = "is taken" if name in _TAKEN else f"is that of {keys[rival].label!r}"
+                raise ValueError(f"{at_fault}: {name} {why}; choose another")
+    return keys
+
+
+def shown_as(names: str) -> str:
+    """The first of some keys in few cells: `z`, `F5`, `Ctrl+S`, `,`."""
+    parts = names.split(",", maxsplit=1)[0].split("+")
+    parts[-1] = _PLAIN.get(parts[-1], parts[-1])
+    return "+".join(part if len(part) == 1 and len(parts) == 1 else part.capitalize() for part in parts)
+
+
+_PLAIN = {
+    "comma": ",", "slash": "/", "plus": "+", "minus": "-", "question_mark": "?", "full_stop": ".",
+    "equals_sign": "=", "semicolon": ";", "colon": ":",
+}  # fmt: skip

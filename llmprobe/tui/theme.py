@@ -72,7 +72,7 @@ def read_theme(file: Path) -> Theme:
     try:
         parsed = msgspec.convert(raw, ThemeFile)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: {_in_toml(str(error))}") from None
+        raise UsageError(f"{file}: {toml_reason(str(error))}") from None
     return _theme(parsed)
 
 
@@ -88,7 +88,7 @@ def _check_colors(file: Path, colors: dict[str, Any]) -> None:
             ) from None
 
 
-def _in_toml(message: str) -> str:
+def toml_reason(message: str) -> str:
     """What msgspec says, in words of a TOML file: which key, then what."""
     reason, _, path = message.partition(" - at `$")
     key = path.strip("`.")

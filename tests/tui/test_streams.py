@@ -185,3 +185,18 @@ async def test_another_session_forgets_what_was_shown(build: Any, stage: Any) ->
         await stage.look(pilot)
         assert "finished completions appear here" in stage.text_of(pilot.app)
         assert second.named("watch")
+
+
+async def test_c_copies_what_the_cursor_is_on_clean_of_controls(build: Any, stage: Any) -> None:
+    view = stage.running_view()
+    entry = replace(stage.finished(3), text="two\nlines \x1b[31mand a colour")
+    view = replace(view, snapshot=replace(view.snapshot, log=(entry,)))
+    async with stage.running(build(stage.FakeSession(view))) as pilot:
+        await pilot.press("c")
+        assert pilot.app.clipboard == stage.row(0).tail
+        await pilot.press("v", "c")
+        assert pilot.app.clipboard.startswith("two\nlines")
+        assert "\x1b" not in pilot.app.clipboard
+        assert "characters copied" in stage.text_of(pilot.app)
+        await pilot.press("enter", "c")
+        assert pilot.app.clipboard.startswith("two\nlines")

@@ -1,6 +1,6 @@
 """The last line: what the keys do right now, the most important first. Each can be clicked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -9,7 +9,7 @@ from textual.message import Message
 
 from llmprobe.session.view import State
 from llmprobe.tui.feed import Sight
-from llmprobe.tui.keys import BY_ACTION
+from llmprobe.tui.keys import BY_ACTION, Key
 from llmprobe.tui.layout import Pane
 from llmprobe.tui.widgets.drawn import Drawn
 from llmprobe.tui.widgets.spans import Line, Span
@@ -27,10 +27,9 @@ class Choice:
     actions: tuple[str, ...]
     label: str
 
-    @property
-    def cells(self) -> int:
+    def cells(self, keys: Mapping[str, Key]) -> int:
         """Width with the gap behind it."""
-        return sum(cell_len(BY_ACTION[action].shown) + 1 for action in self.actions) + len(self.label) + 2
+        return sum(cell_len(keys[action].shown) + 1 for action in self.actions) + len(self.label) + 2
 
 
 _ALWAYS = (Choice(("help",), "Help"), Choice(("quit",), "Quit"))
@@ -49,12 +48,22 @@ class Footer(Drawn):
     def __init__(self, ident: str | None = None) -> None:
         super().__init__(ident)
         self._wanted: list[Choice] = []
+        self._keys: Mapping[str, Key] = BY_ACTION
         self._places: list[tuple[range, str]] = []
 
     def show(
-        self, sight: Sight, focus: Pane | None, *, past: bool, reading: bool, zoomed: bool, can_open: bool
+        self,
+        sight: Sight,
+        focus: Pane | None,
+        keys: Mapping[str, Key],
+        *,
+        past: bool,
+        reading: bool,
+        zoomed: bool,
+        can_open: bool,
     ) -> None:
         """Choose what to say from where things stand."""
+        self._keys = keys
         self._wanted = choices(sight, focus, past=past, reading=reading, zoomed=zoomed, can_open=can_open)
         self.redraw()
 
@@ -67,16 +76,16 @@ class Footer(Drawn):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002 - it is one line
         """The keys that fit."""
-        ink = self.ink
+        ink, keys = self.ink, self._keys
         line: list[Span] = [(" ", ink.text)]
         self._places = []
-        at, kept = 1, sum(choice.cells for choice in _ALWAYS)
+        at, kept = 1, sum(choice.cells(keys) for choice in _ALWAYS)
         for choice in [*self._wanted, *_ALWAYS]:
-            if choice not in _ALWAYS and at + choice.cells + kept > width:
+            if choice not in _ALWAYS and at + choice.cells(keys) + kept > width:
                 continue
-            end = at + choice.cells
+            end = at + choice.cells(keys)
             for action in choice.actions:
-                shown = BY_ACTION[action].shown
+                shown = keys[action].shown
                 line += [(shown, ink.accent), (" ", ink.dim)]
                 last = action == choice.actions[-1]
                 self._places.append((range(at, end if last else at + cell_len(shown) + 1), action))
@@ -113,6 +122,8 @@ def choices(
     rest = [
         Choice(("zoom",), "Back" if zoomed else "Zoom"),
         Choice(("mark",), "Mark"),
+        Choice(("open",), "Open"),
+        Choice(("settings",), "Settings"),
         Choice(("less", "more"), "±1"),
     ]
     return [*first, *(streams + session if focus is Pane.STREAMS else session + streams), *rest]

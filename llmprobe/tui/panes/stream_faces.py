@@ -42,6 +42,12 @@ class LiveFace:
         self._rows = {row.user: row for row in snapshot.rows} if snapshot is not None else {}
         self.roll.settle(self.total, self.rows(height))
 
+    @property
+    def said(self) -> str:
+        """The end of what the user under the cursor has said."""
+        row = self._rows.get(self.roll.cursor)
+        return row.tail if row is not None else ""
+
     def rows(self, height: int) -> int:
         """Users in sight at most."""
         return max(0, height - 1)
@@ -91,6 +97,11 @@ class LogFace:
             self.roll.first += moved
         self.roll.settle(self.total, self.rows(height))
 
+    @property
+    def said(self) -> str:
+        """The text under the cursor, or the error in its place."""
+        return said_by(self.entries[self.roll.cursor]) if self.entries else ""
+
     def rows(self, height: int) -> int:
         """Entries in sight at most: a line of names is above, the filter below."""
         return max(0, height - 1 - (self.typing or bool(self.filter)))
@@ -130,6 +141,13 @@ class TextFace:
     def open(self) -> bool:
         """Whether there is anything to show."""
         return self.follow is not None or self.entry is not None
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        if self.entry is not None:
+            return said_by(self.entry)
+        return self._row.tail if self._row is not None else ""
 
     def show_stream(self, user: int) -> None:
         """Follow a user."""
@@ -174,6 +192,11 @@ class TextFace:
         if self._row is None:
             return [[(f"user {self.follow}: waiting to hear from it", ink.dim)]], []
         return followed_head(self._row, ink), followed_body(self._row, ink, width)
+
+
+def said_by(entry: Finished) -> str:
+    """Its text, or its error where there is none."""
+    return entry.text or entry.error or ""
 
 
 def _teaching(sight: Sight | None, width: int, height: int, ink: Ink) -> list[Line]:

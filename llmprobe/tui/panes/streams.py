@@ -33,6 +33,7 @@ class StreamsPane(Drawn, can_focus=True):
         Binding("end", f"move({_FAR})", show=False),
         Binding("ctrl+u", "page(-1)", show=False),
         Binding("ctrl+d", "page(1)", show=False),
+        Binding("c", "copy", show=False),
     ]
 
     def __init__(
@@ -179,6 +180,13 @@ class StreamsPane(Drawn, can_focus=True):
     def on_focus(self) -> None:
         """The cursor shows."""
         self.redraw()
+
+    def action_copy(self) -> None:
+        """The text under the cursor, or the one in full, to the clipboard of the terminal."""
+        said = clean(self.text.said if self.reading else self._list.said)
+        if said:
+            self.app.copy_to_clipboard(said)
+            self.write_foot(f"✓ {len(said)} characters copied")
 
     # Moving about
 

@@ -1,12 +1,15 @@
 """Keys and terms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
+from rich.style import Style
 from textual.binding import Binding
 from textual.widget import Widget
 
-from llmprobe.tui.keys import KEYS
+from llmprobe.tui.keys import Key
+from llmprobe.tui.layout import Pane
 from llmprobe.tui.screens.dialog import Dialog
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
@@ -15,7 +18,7 @@ from llmprobe.tui.widgets.spans import Line, wrapped
 _MORE_KEYS = (
     ("[ ] PgDn PgUp", "the same as - and +, for keyboards where those are far"),
     ("0-9 Enter", "in the slider (1): type a number of users"),
-    ("1-5 Tab", "load, figures, capacity, streams, events"),
+    ("1-6 Tab", "load, figures, capacity, streams, events, details"),
     ("↑ ↓ j k", "choose a line in streams and events; Home, End, Ctrl+U, Ctrl+D jump"),
     ("Ctrl+P", "every action by name, and the themes"),
     ("Ctrl+C", "stop now, finish the run folder, leave"),
@@ -50,6 +53,36 @@ TERMS = (
 _COLUMN = 18
 
 
+_OF_PANE = {
+    Pane.LOAD: (
+        ("0-9 Enter", "type a number of users"),
+        ("drag, click", "the slider follows the mouse; the wheel does nothing here, for a stray scroll"),
+    ),
+    Pane.FIGURES: (
+        ("last 10 s", "the window of the numbers; each bar is one second, and empty where nothing came"),
+        ("red bars", "above the objective; the full height of TTFT is 1.5 times that"),
+    ),
+    Pane.CAPACITY: (
+        ("↑ ↓, click", "choose a level, and read it in figures below"),
+        ("● ○ ▲", "a level with 20 answers or more, with fewer, above the plot"),
+        ("│", "where the true p95 lies with 90 % confidence; from 59 answers on"),
+        ("┈", "the objective"),
+    ),
+    Pane.STREAMS: (
+        ("↑ ↓ Enter", "choose a line, and read it in full; c copies it"),
+        ("▸ ◌ ↺", "streaming; connecting or waiting for the first token; backing off"),
+        ("v, /", "the log of the last 1,000 finished; only those whose outcome or text holds the words"),
+    ),
+    Pane.EVENTS: (("↑ ↓", "back to what happened before"),),
+    Pane.DETAILS: (
+        ("ok, over", "how far an objective is from its bound, over the last 10 s"),
+        ("judged", "whether the probe itself keeps up; where it doesn't, no verdict stands"),
+        ("stamps", "what told the time of a token: the kernel, or the loop; coalesced: read together"),
+        ("↑ ↓", "scroll, where not all fits"),
+    ),
+}
+
+
 class HelpScreen(Dialog[None]):
     """Scrolls; any of ?, q and Esc closes it."""
 
@@ -58,20 +91,29 @@ class HelpScreen(Dialog[None]):
     wide = True
     BINDINGS: ClassVar = [Binding("question_mark,q,f1", "leave", show=False)]
 
+    def __init__(self, keys: Mapping[str, Key], pane: Pane | None) -> None:
+        super().__init__()
+        self._keys = keys
+        self._pane = pane
+
     def body(self) -> Iterable[Widget]:
         """One text."""
-        yield Reader(help_lines, focusable=True)
+        yield Reader(partial(help_lines, self._keys, self._pane), focusable=True)
 
 
-def help_lines(width: int, ink: Ink) -> Sequence[Line]:
-    """Keys first, then terms. Pure."""
-    keys = [(key.shown, key.says) for key in KEYS]
-    lines: list[Line] = [[("Keys", ink.strong)]]
-    for table, style in (([*keys, *_MORE_KEYS], ink.accent), (TERMS, ink.latency)):
-        if table is TERMS:
-            lines += [[], [("Terms", ink.strong)]]
-        for name, says in table:
-            first, *rest = wrapped(says, max(1, width - _COLUMN))
-            lines.append([(f"{name:<{_COLUMN}}", style), (first, ink.text)])
-            lines += [[(" " * _COLUMN, ink.dim), (line, ink.text)] for line in rest]
-    return lines
+def help_lines(keys: Mapping[str, Key], pane: Pane | None, width: int, ink: Ink) -> Sequence[Line]:
+    """The pane in focus, then keys, then terms. Pure."""
+    lines: list[Line] = []
+    if pane is not None:
+        lines += [*_table(f"In this pane: {pane.capitalize()}", _OF_PANE[pane], width, ink.good, ink), []]
+    known = [(key.shown, key.says) for action, key in keys.items() if "(" not in action]
+    lines += _table("Keys", (*known, *_MORE_KEYS), width, ink.accent, ink)
+    return [*lines, [], *_table("Terms", TERMS, width, ink.latency, ink)]
+
+
+def _table(title: str, rows: Sequence[tuple[str, str]], width: int, style: Style, ink: Ink) -> Iterator[Line]:
+    yield [(title, ink.strong)]
+    for name, says in rows:
+        first, *rest = wrapped(says, max(1, width - _COLUMN))
+        yield [(f"{name:<{_COLUMN}}", style), (first, ink.text)]
+        yield from ([(" " * _COLUMN, ink.dim), (line, ink.text)] for line in rest)

@@ -15,11 +15,12 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from llmprobe.core.engine import Watch
 from llmprobe.tui.feed import POLL_EVERY_S, Feed, Sight
-from llmprobe.tui.keys import BY_ACTION, KEYS, PANES
+from llmprobe.tui.keys import BY_ACTION, KEYS, PANES, Key
 from llmprobe.tui.layout import BODY, Pane, fits, one_at_a_time, visible_panes
 from llmprobe.tui.panes.banner import Banner
 from llmprobe.tui.panes.capacity import CapacityPane
@@ -38,6 +39,12 @@ from llmprobe.tui.widgets.title import pane_title
 
 _LOG = logging.getLogger(__name__)
 _WARM_UP_AFTER_S = 0.5
+
+
+class HasKeys(Protocol):
+    """The app as the footer needs it."""
+
+    keys: dict[str, Key]
 
 
 class _Shows(Protocol):
@@ -64,6 +71,7 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self.body = Pane.STREAMS
         """The pane in front where one is shown at a time."""
         self.zoomed: Pane | None = None
+        self._beat: Timer | None = None
         load = sight.scenario.load
         self.load = LoadPane(sight.users, load.max_users, moved, end_asked, Pane.LOAD)
         self.streams = StreamsPane(watch, self.make_room, Pane.STREAMS)
@@ -104,11 +112,17 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         titles = (pane_title(2, "TTFT s"), pane_title(None, "Tokens/s"), pane_title(None, "429 %"))
         for figure, title in zip(self._figures.parts, titles, strict=True):
             figure.border_title = title
-        self.set_interval(POLL_EVERY_S, self.poll)
+        self.look_every(POLL_EVERY_S)
         self.set_timer(_WARM_UP_AFTER_S, partial(self.run_worker, warm_up, thread=True))
         self.lay_out(*self.app.size)
 
     # What is shown
+
+    def look_every(self, seconds: float) -> None:
+        """So often the panes are shown a new sight."""
+        if self._beat is not None:
+            self._beat.stop()
+        self._beat = self.set_interval(seconds, self.poll)
 
     def poll(self) -> None:
         """Look, and hand round what is seen; each pane touches only what changed."""
@@ -122,9 +136,9 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self._refoot()
 
     def _refoot(self) -> None:
-        focus = self._pane_of(self.focused)
         self._footer.show(
-            self._sight, focus, past=self.streams.past, reading=self.streams.reading,
+            self._sight, self.focused_pane, cast("HasKeys", self.app).keys,
+            past=self.streams.past, reading=self.streams.reading,
             zoomed=self.zoomed is not None, can_open=self.streams.can_open,
         )  # fmt: skip
 
@@ -164,6 +178,11 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         if pane in BODY:
             self.body = pane
         self._refoot()
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The pane that holds the focus."""
+        return self._pane_of(self.focused)
 
     def _pane_of(self, widget: Widget | None) -> Pane | None:
         while widget is not None:

@@ -77,8 +77,10 @@ class Drawn(Widget):
         return self._drawn[y] if y < len(self._drawn) else Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """The ground may be another one."""
+        """The ground may be another one, and the glyphs."""
         self._drawn_at = None
+        if self._foot:
+            self.border_subtitle = border_text(self._foot, self.ink)
         super().notify_style_update()
 
     def _circumstances(self) -> tuple[Size, Ink]:
