@@ -13,6 +13,7 @@ from llmprobe.core.target import DEFAULT_PRESET, SimTarget
 from llmprobe.core.units import parse_duration, parse_share, parse_size
 from llmprobe.sim.faults import Kind, Shares
 from llmprobe.sim.fixed import Fixed
+from llmprobe.sim.limit_headers import STYLES
 from llmprobe.sim.presets import PRESETS, WORKLOAD, preset
 
 T = TypeVar("T")
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="chooses lengths, texts and faults")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="run X times faster than real")
     parser.add_argument("--api-key-env", metavar="NAME", help="ask for the key in this environment variable")
+    parser.add_argument(
+        "--limit-headers", choices=STYLES, default="openai", help="how rate limits are told (openai)"
+    )
     faults = parser.add_argument_group("faults", "shares of the answers, as 5% or 0.05")
     for kind, what in _FAULTS.items():
         faults.add_argument(_option(kind), dest=kind, metavar="SHARE", help=f"which {what}")
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from llmprobe.sim.endpoint import service_of
     from llmprobe.sim.server import serve
 
-    target = SimTarget(args.preset, args.seed, args.speed)
+    target = SimTarget(args.preset, args.seed, args.speed, args.limit_headers)
     service = replace(service_of(target), machine=machine, faults=faults, api_key=key)
     key_option = f" --api-key-env {args.api_key_env}" if key else ""
 

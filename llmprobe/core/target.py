@@ -16,11 +16,14 @@ class SimTarget(Struct, frozen=True):
     preset: str = DEFAULT_PRESET
     seed: int = 0
     speed: float = 1.0
+    limit_headers: str = "openai"
+    """How it words its rate limits; see `llmprobe.sim.limit_headers`."""
 
     def __str__(self) -> str:
         """As a person would type it, without what is at its default."""
         query = [f"seed={self.seed}"] if self.seed else []
         query += [f"speed={self.speed:g}"] if self.speed != 1 else []
+        query += [f"limit_headers={self.limit_headers}"] if self.limit_headers != "openai" else []
         return f"sim:{self.preset}" + ("?" + "&".join(query) if query else "")
 
 
@@ -35,16 +38,18 @@ def parse_sim(target: str) -> SimTarget:
         raise UsageError(f"{target!r} is not a simulated endpoint; write it as sim or sim:small-gpu")
     name, _, query = target.removeprefix("sim").removeprefix(":").partition("?")
     values = dict(parse_qsl(query, keep_blank_values=True))
-    unknown = set(values) - {"seed", "speed"}
+    unknown = set(values) - {"seed", "speed", "limit_headers"}
     if unknown:
-        raise UsageError(f"{target!r}: unknown option {min(unknown)!r}; it takes seed and speed")
+        raise UsageError(
+            f"{target!r}: unknown option {min(unknown)!r}; it takes seed, speed and limit_headers"
+        )
     try:
         seed, speed = int(values.get("seed", "0")), float(values.get("speed", "1"))
     except ValueError:
         raise UsageError(f"{target!r}: seed must be a whole number and speed a number") from None
     if not 0.01 <= speed <= 1000:
         raise UsageError(f"{target!r}: speed must lie between 0.01 and 1000")
-    return SimTarget(name or DEFAULT_PRESET, seed, speed)
+    return SimTarget(name or DEFAULT_PRESET, seed, speed, values.get("limit_headers", "openai"))
 
 
 def speed_of(target: str) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from llmprobe.corpus.tokens import estimate_tokens
 from llmprobe.sim.answers import Line, Reply, Stream, Whole
 from llmprobe.sim.faults import AT_ONCE, Faults, Kind, Shares
 from llmprobe.sim.fixed import Fixed, FixedModel
+from llmprobe.sim.limit_headers import Style, limit_headers, style_named
 from llmprobe.sim.limits import Refusal, Standing
 from llmprobe.sim.model import Accepted, Config, Model, Rejected
 from llmprobe.sim.presets import preset
@@ -34,6 +36,7 @@ class Service(Struct, frozen=True):
     speed: float = 1.0
     api_key: str | None = None
     """None answers everyone."""
+    limit_headers: Style = "openai"
 
 
 def service_of(target: SimTarget, *, api_key: str | None = None) -> Service:
@@ -42,6 +45,7 @@ def service_of(target: SimTarget, *, api_key: str | None = None) -> Service:
     return Service(
         machine=chosen.machine, model=f"sim-{target.preset}", faults=chosen.faults,
         seed=target.seed, speed=target.speed, api_key=api_key,
+        limit_headers=style_named(target.limit_headers),
     )  # fmt: skip
 
 
@@ -81,13 +85,13 @@ class Endpoint:
         self._asked += 1
         fault = self._faults.of(number)
         if fault in AT_ONCE:
-            return _injected(fault, self.service.speed)
+            return self._injected(fault)
         now_s = self._catch_up()
         sent = estimate_tokens(asked.prompt_text)
         answer = self._model.arrive(now_s, sent, asked.max_tokens)
         self._set_timer()
         if isinstance(answer, Rejected):
-            return _refused(answer, self.service.model)
+            return self._refused(answer)
         reply = self._reply(number, asked, dialect, answer, fault, sent, keep_alive=keep_alive)
         self._answers[answer.request_id] = (Stream if asked.stream else Whole)(reply, line)
         return answer.request_id
@@ -125,10 +129,38 @@ class Endpoint:
             usage=Usage(input_tokens=prompt_tokens, output_tokens=length),
             include_usage=asked.include_usage,
             keep_alive=keep_alive,
-            headers={"X-Request-Id": reply_id} | _standing_headers(answer.standings),
+            headers={"X-Request-Id": reply_id} | self._limit_headers(answer.standings),
             fault=fault,
             breaks_after=0 if fault is None else self._faults.breaks_after(number, length),
         )
+
+    def _limit_headers(
+        self, standings: Mapping[str, Standing], wait_s: float | None = None
+    ) -> dict[str, str]:
+        return limit_headers(self.service.limit_headers, standings, wait_s, time.time())
+
+    def _refused(self, rejected: Rejected) -> Failure:
+        refusal, service = rejected.refusal, self.service
+        silent = service.limit_headers == "none"
+        return Failure(
+            429,
+            "Too many requests." if silent else _refusal_message(refusal, service.model),
+            "rate_limit_error" if refusal.by == "concurrency" else refusal.by,
+            "rate_limit_exceeded",
+            self._limit_headers(rejected.standings, refusal.retry_after_s),
+        )
+
+    def _injected(self, fault: Kind) -> Failure:
+        wait_s = 1 / self.service.speed
+        match fault:
+            case Kind.RATE_LIMITED:
+                headers = self._limit_headers({"requests": Standing(600, 0, wait_s)}, wait_s)
+                message = "Rate limit reached for requests. Please slow down."
+                return Failure(429, message, "requests", "rate_limit_exceeded", headers)
+            case Kind.UNAVAILABLE:
+                return Failure(503, "The server is overloaded or not ready yet.", "ServiceUnavailable", 503)
+            case _:
+                return Failure(500, "Internal server error", "InternalServerError", 500)
 
     def _catch_up(self) -> float:
         """Bring the model up to now, and tell what happened."""
@@ -166,35 +198,7 @@ class Endpoint:
             self._timer = self._loop.call_at(self._opened_s + next_s, self._tick)
 
 
-def _standing_headers(standings: Mapping[str, Standing]) -> dict[str, str]:
-    headers = {}
-    for what, standing in standings.items():
-        headers[f"x-ratelimit-limit-{what}"] = str(standing.limit)
-        headers[f"x-ratelimit-remaining-{what}"] = str(standing.remaining)
-        headers[f"x-ratelimit-reset-{what}"] = f"{standing.reset_s:.3f}s"
-    return headers
-
-
-def _retry_headers(wait_s: float | None) -> dict[str, str]:
-    if wait_s is None:
-        return {}
-    # Whole seconds are too coarse for an endpoint that runs 10 times faster.
-    millis = math.ceil(wait_s * 1000)
-    return {"Retry-After": str(math.ceil(millis / 1000)), "Retry-After-Ms": str(millis)}
-
-
 _UNITS = {"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}
-
-
-def _refused(rejected: Rejected, model: str) -> Failure:
-    refusal = rejected.refusal
-    return Failure(
-        429,
-        _refusal_message(refusal, model),
-        "rate_limit_error" if refusal.by == "concurrency" else refusal.by,
-        "rate_limit_exceeded",
-        _retry_headers(refusal.retry_after_s) | _standing_headers(rejected.standings),
-    )
 
 
 def _refusal_message(refusal: Refusal, model: str) -> str:
@@ -206,16 +210,3 @@ def _refusal_message(refusal: Refusal, model: str) -> str:
         f"Used {refusal.used}, Requested {refusal.requested}. "
         f"Please try again in {refusal.retry_after_s:.3f}s."
     )
-
-
-def _injected(fault: Kind, speed: float) -> Failure:
-    match fault:
-        case Kind.RATE_LIMITED:
-            standing = {"requests": Standing(600, 0, 1 / speed)}
-            headers = _retry_headers(1 / speed) | _standing_headers(standing)
-            message = "Rate limit reached for requests. Please slow down."
-            return Failure(429, message, "requests", "rate_limit_exceeded", headers)
-        case Kind.UNAVAILABLE:
-            return Failure(503, "The server is overloaded or not ready yet.", "ServiceUnavailable", 503)
-        case _:
-            return Failure(500, "Internal server error", "InternalServerError", 500)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from llmprobe.core.errors import LlmprobeError, LocalError
 from llmprobe.core.target import SimTarget, parse_sim
 from llmprobe.sim.endpoint import Service, service_of
+from llmprobe.sim.limit_headers import style_named
 from llmprobe.sim.presets import preset
 from llmprobe.sim.server import serve
 
@@ -63,9 +64,10 @@ class SimProcess:
 async def launch(target: SimTarget) -> SimProcess:
     """Start the simulator on a free port of loopback.
 
-    Raises `UsageError` on an unknown preset and `LocalError` when the process can't start.
+    Raises `UsageError` on an unknown preset or style of headers, `LocalError` when it can't start.
     """
     preset(target.preset)
+    style_named(target.limit_headers)
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "llmprobe.sim", str(target),

@@ -3,39 +3,51 @@
 import asyncio
 import gc
 from collections import Counter
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from llmprobe.core.engine import Lease, Plan
 from llmprobe.core.events import Event, Interval, LeaseLow, LoadChanged, RequestFinished
 from llmprobe.core.histogram import merged
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
-from llmprobe.core.scenario import Endpoint, Scenario
+from llmprobe.core.scenario import Endpoint, Retry, Scenario
 from llmprobe.core.target import parse_sim
 from llmprobe.corpus.reader import open_corpus
 from llmprobe.engine.local import LocalEngine
 from llmprobe.sim.endpoint import service_of
+from llmprobe.sim.faults import Shares
 from llmprobe.sim.server import serve
 
 pytestmark = pytest.mark.anyio
 
 
+@asynccontextmanager
+async def serving(service):
+    ready = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(service, 0, ready.set_result))
+    try:
+        yield Endpoint(url=await ready, model="sim-fixed")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.fixture
 async def endpoint():
-    ready = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(service_of(parse_sim("sim:fixed?speed=100")), 0, ready.set_result))
-    yield Endpoint(url=await ready, model="sim-fixed")
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
+    async with serving(service_of(parse_sim("sim:fixed?speed=100"))) as endpoint:
+        yield endpoint
 
 
 class Run:
     """An engine, what it wrote, and what it told."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.scenario = Scenario(endpoint=endpoint)
+    def __init__(self, endpoint: Endpoint, retry: Retry | None = None) -> None:
+        self.scenario = Scenario(endpoint=endpoint, retry=retry or Retry())
         self.records: list[RequestRecord] = []
         self.events: list[Event] = []
         self.engine = LocalEngine(0, 1, (0,), self.records.append)
@@ -144,6 +156,39 @@ async def test_users_that_wait_for_a_cap_are_neither_idle_nor_late_whenever_they
     assert (second.active, second.idle_share) == (4, 0.0)
     timed = merged(interval.starts for interval in run.heard(Interval)).count
     assert timed == len(run.records) - 4
+
+
+def refusing(style, wait_s=0.1):
+    """Everybody is told to come back later."""
+    service = service_of(parse_sim(f"sim:fixed?speed={1 / wait_s}&limit_headers={style}"))
+    return serving(replace(service, faults=Shares(fail_429=1.0)))
+
+
+@pytest.mark.parametrize(("style", "wait_s"), [("openai", 0.1), ("anthropic", 1.0), ("none", 0.125)])
+async def test_a_user_waits_as_long_as_the_server_asks_for_else_by_its_own(style, wait_s):
+    async with refusing(style) as endpoint, Run(endpoint) as run:
+        await run.engine.set_load(0, 1)
+        await run.until(3)
+    gaps = [later.started_s - before.ended_s for before, later in pairwise(run.records)]
+    assert all(gap >= wait_s for gap in gaps)
+    assert [record.outcome for record in run.records[:3]] == [Outcome.RATE_LIMITED] * 3
+    assert len({record.index for record in run.records}) == len(run.records)
+
+
+async def test_how_long_the_longest_wait_lasts_is_told_while_it_lasts():
+    async with refusing("retry-after", wait_s=50) as endpoint, Run(endpoint) as run:
+        await run.engine.set_load(0, 2)
+        await run.until(2)
+        told = (await run.intervals(1))[0]
+    assert told.backing_off == 2
+    assert told.backing_off_until_s >= max(record.ended_s for record in run.records) + 50
+
+
+async def test_a_scenario_that_ignores_the_server_comes_back_at_once():
+    async with refusing("anthropic") as endpoint, Run(endpoint, Retry("ignore", 0.0)) as run:
+        await run.engine.set_load(0, 1)
+        await run.until(30)
+    assert not any(interval.backing_off for interval in run.heard(Interval))
 
 
 async def test_what_a_request_is_made_of_leaves_the_garbage_collector_nothing(endpoint):
