@@ -102,6 +102,18 @@ def statement(finding: Finding, mix: Mix) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def brief(finding: Finding) -> str:
+    """The finding in a line, without its workload: for a screen that shows that beside it."""
+    if finding.refused is not None:
+        return f"no honest answer: {finding.refused}"
+    breaks = _breaks(finding).rstrip(".")
+    if not finding.capacity:
+        least = "one user" if finding.kind == "users" else "the lowest rate tried"
+        return f"not even {least} gets what the SLOs ask, by {_beyond(finding.slo)}"
+    unit = "requests/s" if finding.kind == "rate" else "user" if finding.capacity == 1 else "users"
+    return f"safe at {_number(finding.capacity, finding.kind)} {unit}; {breaks[0].lower()}{breaks[1:]}"
+
+
 def _safe(finding: Finding, mix: Mix) -> str:
     amounts = ((mix.input_tokens, "tokens in"), (mix.output_tokens, "out"))
     workload = [f"{amount:,.0f} {word}" for amount, word in amounts if amount is not None]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from llmprobe import __version__
 from llmprobe.core.events import LoadChanged
-from llmprobe.core.finding import Finding, Mix, statement
+from llmprobe.core.finding import Finding, Mix
 from llmprobe.core.histogram import Histogram, merged
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.outcome import Outcome
@@ -34,6 +34,7 @@ from llmprobe.report.result import (
     Totals,
     Workload,
 )
+from llmprobe.report.statement import capacity_of
 
 _CUT_SHORT = frozenset({"interrupted", "fault"})
 """Reasons of an end (`session.stop.Reason`) that was none: there would have been more to measure."""
@@ -194,15 +195,7 @@ def _capacity(
         _mean(record.output_tokens for record in completed),
         scenario.prompts.cache,
     )
-    capacity, rate = finding.capacity, finding.kind == "rate"
-    return Capacity(
-        users=None if rate or capacity is None else int(capacity), rate=capacity if rate else None,
-        estimate=finding.estimate, low=finding.low, high=finding.high, confidence=finding.confidence,
-        cause=finding.cause, slo=finding.slo, held_s=finding.held_s, n=finding.n,
-        violations=finding.violations, requests_per_s=finding.requests_per_s,
-        tokens_per_s=finding.tokens_per_s, refused=finding.refused, drift=finding.drift, noise=finding.noise,
-        knee=finding.knee, visits=finding.visits, statement=statement(finding, mix),
-    )  # fmt: skip
+    return capacity_of(finding, mix)
 
 
 def _mean(values: Iterable[int | None]) -> float | None:

@@ -118,6 +118,8 @@ class Capacity(Struct, frozen=True):
     knee: Knee | None
     visits: tuple[Visit, ...]
     statement: str
+    settings: str | None
+    """What clients should be set to, in a sentence."""
 
 
 class Cost(Struct, frozen=True):

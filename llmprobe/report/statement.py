@@ -1,16 +1,21 @@
-"""A finding for a pull request or a chat: GitHub's Markdown, the sentence first, the evidence below it."""
+"""A finding as a result tells it: with its workload, and with what clients should be set to."""
 
-from collections.abc import Iterator
-
-from llmprobe.core.finding import Finding, Mix, Visit, statement
-from llmprobe.report.to_markdown import plain, table
-
-_HELD = {True: "held", False: "failed", None: "open"}
+from llmprobe.core.finding import Finding, Mix, statement
+from llmprobe.report.result import Capacity
 
 
-def markdown(finding: Finding, mix: Mix) -> str:
-    """The whole text, with a newline at the end."""
-    return "\n".join(_lines(finding, mix)) + "\n"
+def capacity_of(finding: Finding, mix: Mix) -> Capacity:
+    """Everything that was found, and the sentences for people."""
+    capacity, rate = finding.capacity, finding.kind == "rate"
+    return Capacity(
+        users=None if rate or capacity is None else int(capacity), rate=capacity if rate else None,
+        estimate=finding.estimate, low=finding.low, high=finding.high, confidence=finding.confidence,
+        cause=finding.cause, slo=finding.slo, held_s=finding.held_s, n=finding.n,
+        violations=finding.violations, requests_per_s=finding.requests_per_s,
+        tokens_per_s=finding.tokens_per_s, refused=finding.refused, drift=finding.drift, noise=finding.noise,
+        knee=finding.knee, visits=finding.visits, statement=statement(finding, mix),
+        settings=settings(finding),
+    )  # fmt: skip
 
 
 def settings(finding: Finding) -> str | None:
@@ -24,24 +29,3 @@ def settings(finding: Finding) -> str | None:
     if per_s is not None:
         parts.append(f"about {per_s * 60:,.0f} requests a minute")
     return f"Set all clients together to {' and '.join(parts)}." if parts else None
-
-
-def _lines(finding: Finding, mix: Mix) -> Iterator[str]:
-    yield f"**{plain(statement(finding, mix))}**"
-    if (advice := settings(finding)) is not None:
-        yield ""
-        yield advice
-    if finding.visits:
-        yield ""
-        unit = "users" if finding.kind == "users" else "req/s"
-        yield from table(
-            ("at", unit, "seconds", "n", "violations", "", "by"), [_visit(v) for v in finding.visits]
-        )
-
-
-def _visit(visit: Visit) -> tuple[str, ...]:
-    violations = ", ".join(f"{n} of {slo}" for slo, n in visit.violations.items()) or "none"
-    return (
-        f"{visit.from_s:.0f} s", f"{visit.load:g}", f"{visit.to_s - visit.from_s:.0f}", str(visit.n),
-        violations, _HELD[visit.held], visit.by,
-    )  # fmt: skip

@@ -4,15 +4,17 @@ Whatever came from an endpoint is stripped of what a terminal would obey, kept o
 markup.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from llmprobe.core.finding import Visit
 from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds
 from llmprobe.report.judge import said
-from llmprobe.report.result import LevelResult, Result
+from llmprobe.report.result import Capacity, LevelResult, Result
 from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
 
 _HOLLOW = "–"  # noqa: RUF001 - a dash as wide as a digit
+_HELD = {True: "held", False: "failed", None: "open"}
 _MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~!&"})
 
 
@@ -24,8 +26,8 @@ def render(result: Result) -> str:
 def _lines(result: Result) -> Iterator[str]:
     yield f"**{word_of(result)}** {plain(headline(result))}"
     yield ""
-    if result.capacity is not None and result.capacity.refused is None:
-        yield f"**{plain(result.capacity.statement)}**"
+    if result.capacity is not None:
+        yield from capacity_lines(result.capacity)
         yield ""
     if result.verdict.slos:
         marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
@@ -55,6 +57,26 @@ def _lines(result: Result) -> Iterator[str]:
     yield plain(rest_on(result))
 
 
+def capacity_lines(capacity: Capacity) -> Iterator[str]:
+    """What a search found: the sentence first, what clients are set to, and the evidence below."""
+    yield f"**{plain(capacity.statement)}**"
+    if capacity.settings is not None:
+        yield ""
+        yield capacity.settings
+    if capacity.visits:
+        yield ""
+        unit = "users" if capacity.rate is None else "req/s"
+        yield from table(("at", unit, "seconds", "n", "violations", "", "by"), map(_visit, capacity.visits))
+
+
+def _visit(visit: Visit) -> tuple[str, ...]:
+    violations = ", ".join(f"{n} of {slo}" for slo, n in visit.violations.items()) or "none"
+    return (
+        f"{visit.from_s:.0f} s", f"{visit.load:g}", f"{visit.to_s - visit.from_s:.0f}", str(visit.n),
+        violations, _HELD[visit.held], visit.by,
+    )  # fmt: skip
+
+
 def _level(level: LevelResult) -> tuple[str, ...]:
     return (
         load_of(level), str(level.n), _s(level.ttft_s.p50),
@@ -64,7 +86,7 @@ def _level(level: LevelResult) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Iterator[str]:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> Iterator[str]:
     """The lines of a table; cells are foreign text."""
     yield "| " + " | ".join(names) + " |"
     yield "|" + ("---:|" if numbers else "---|") * len(names)

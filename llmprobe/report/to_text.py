@@ -80,6 +80,8 @@ def _verdict(result: Result) -> Iterator[str]:
     if result.capacity is not None and result.capacity.refused is None:
         yield ""
         yield from _wrap(result.capacity.statement)
+        if result.capacity.settings is not None:
+            yield from _wrap(result.capacity.settings)
 
 
 def totals(result: Result) -> str:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from llmprobe.core.engine import Engine, Lease, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
-from llmprobe.core.finding import Finding
+from llmprobe.core.finding import Finding, brief
 from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
@@ -325,9 +325,11 @@ class Session:
         except LocalError as error:
             self._fail(Ending(Reason.FAULT, error.message))
             return
-        said = "the search is over" if finding.refused is None else f"no honest answer: {finding.refused}"
-        self.ending = Ending(Reason.FOUND, said)
+        said = brief(finding)
+        self.ending = Ending(Reason.FOUND, "the search is over" if finding.refused is None else said)
         self._note = said
+        if finding.capacity:
+            self._wanted = finding.capacity
         await self.stop(now=True)
 
     async def _look_around(self) -> None:

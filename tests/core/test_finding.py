@@ -1,6 +1,6 @@
 """What a search has found, in words."""
 
-from llmprobe.core.finding import Finding, Knee, Mix, statement
+from llmprobe.core.finding import Finding, Knee, Mix, brief, statement
 
 FOUND = Finding(
     capacity=33, estimate=35, low=34, high=37, cause="ttft", slo="p95 ttft < 1s", held_s=48.2, n=323,
@@ -50,3 +50,13 @@ def test_an_open_load_is_said_in_requests_per_second_with_its_knee_and_its_marks
         "Held 30 s, n = 126, 1 violation. About 170 people at one message per 40 s. "
         "Throughput stops growing at about 4 (3.61 to 4.48). A neighbour slowed it for 30 s."
     )
+
+
+def test_in_a_line_it_is_the_load_and_where_it_breaks() -> None:
+    assert brief(FOUND) == "safe at 33 users; it breaks between 34 and 37 (90%), by p95 TTFT > 1s"
+    refused = Finding(None, None, None, None, None, refused="the data is too thin (n = 12)")
+    assert brief(refused) == "no honest answer: the data is too thin (n = 12)"
+    zero = Finding(0, None, 0, 1, "zero", slo="errors < 1%", n=300, violations=12)
+    assert brief(zero) == "not even one user gets what the SLOs ask, by errors > 1%"
+    none = Finding(256, None, None, None, "none", held_s=20, n=1900)
+    assert brief(none) == "safe at 256 users; nothing broke up to there, the most that was tried"

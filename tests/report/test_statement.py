@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from llmprobe.core.finding import Finding, Mix, Visit
-from llmprobe.report.statement import markdown, settings
+from llmprobe.report.statement import capacity_of, settings
+from llmprobe.report.to_markdown import capacity_lines
 
 MIX = Mix(input_tokens=812, output_tokens=210, cache="cold")
 FOUND = Finding(
@@ -16,6 +17,10 @@ FOUND = Finding(
         Visit(41, 96.2, 99.0, 3, {}, held=None),
     ),
 )  # fmt: skip
+
+
+def markdown(finding, mix):
+    return "\n".join(capacity_lines(capacity_of(finding, mix))) + "\n"
 
 
 def test_a_finding_looks_as_it_did():

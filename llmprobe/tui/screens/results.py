@@ -82,6 +82,8 @@ def result_lines(result: Result, width: int, ink: Ink) -> Sequence[Line]:
     word = word_of(result)
     look = {"PASSED": ("✓", ink.good), "FAILED": ("✖", ink.bad)}.get(word, ("·", ink.warn))
     lines: list[Line] = [[(f"{look[0]} {word}", look[1])], *_text(headline(result), width, ink.text), []]
+    if result.capacity is not None and result.capacity.refused is None:
+        lines += [*_text(result.capacity.statement, width, ink.strong), []]
     for slo in result.verdict.slos:
         mark, style = {True: ("✓", ink.good), False: ("✖", ink.bad), None: ("·", ink.dim)}[slo.passed]
         lines.append([(f"{mark} ", style), (f"{slo.slo:<20} ", ink.strong), (said(slo), ink.text)])
