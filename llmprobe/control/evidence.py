@@ -136,7 +136,8 @@ class Evidence:
         """Whether a failing stay has told what it can: under a rate limit, how much is let through."""
         if not self.limited_at(stay) or stay.held_s >= max(3 * self.residence_s, _LEARN_S / self.goal.speed):
             return True
-        return self.tally(stay, stay.why)[1] > _REFUSALS
+        # What got through before the limit was reached is gone after a residence.
+        return self.tally(stay, stay.why)[1] > _REFUSALS and stay.held_s >= self.residence_s
 
     def steady(self, stay: Stay) -> bool:
         """Whether the first stay is warm: its times no longer fall. What came before that doesn't count."""

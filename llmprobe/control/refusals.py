@@ -16,9 +16,9 @@ WINDOW_S = 60.0
 """How long a load is held to confirm it: limits count by the minute."""
 _STEP = 0.93
 """The next load over one that failed, at the most."""
-_PLUNGE = 0.7
+_PLUNGE = 0.3
 """The same at the least: an estimate may be poor, unless it is of a whole window."""
-_SURE = 0.5
+_SURE = 0.2
 _CLOSE, _AGAIN = 1.5, 3
 """Failed over held that needs no visit between them, and how many visits there may be."""
 _FLOOD = 250
@@ -63,6 +63,8 @@ def _room(evidence: Evidence, last: Stay) -> tuple[float, bool]:
     seconds = WINDOW_S / evidence.goal.speed
     from_s = last.to_s - seconds
     took = [s.e2e_s for stay in evidence.stays if stay.held for s in stay.ended() if s.completed]
+    if last.full is not None:
+        return last.full, True
     in_flight = last.in_flight or 0.0
     if refused(evidence)[0].from_s > from_s or not took:
         return in_flight, False

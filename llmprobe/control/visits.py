@@ -13,6 +13,7 @@ from llmprobe.core.tick import Tick
 _GONE = 0.1
 """The share that may be left of the requests that were under way at a fall."""
 _SHUT_N, _SHUT = 8, 0.9
+_FULL_TICKS, _FULL = 8, 0.85
 _PRIOR_BLOCKS = 4
 USUAL = 2.0
 """How much more violations in a row vary than independent ones do: what is believed before it is measured."""
@@ -73,7 +74,9 @@ class Stay:
         self._patience_s = patience_s
         self.settled_s = math.inf
         self._in_flight: list[int] = []
-        """At each tick since it settled."""
+        """At each tick since it settled, without what is about to be refused."""
+        self._refused_s = 0.0
+        """The longest that a refusal took."""
 
     def take(self, tick: Tick, rules: tuple[Constraint, ...]) -> None:
         """The requests of this level that the tick tells of."""
@@ -91,7 +94,11 @@ class Stay:
         if self.settled_s == math.inf:
             self._settle(tick)
         elif tick.at_s >= self.settled_s:
-            self._in_flight.append(tick.in_flight)
+            young = (
+                one.first_token_s is None and tick.at_s - one.started_s <= self._refused_s
+                for one in tick.open
+            )
+            self._in_flight.append(tick.in_flight - sum(young))
 
     def end(self, record: RequestRecord, rules: tuple[Constraint, ...]) -> None:
         """A request of this level ended."""
@@ -103,6 +110,8 @@ class Stay:
         sample.e2e_s = record.e2e_s
         sample.tokens = record.output_tokens or 0
         sample.tpot_s = record.tpot_s
+        if record.outcome is Outcome.RATE_LIMITED:
+            self._refused_s = max(self._refused_s, record.e2e_s)
 
     def _settle(self, tick: Tick) -> None:
         """After a rise, with its ramp; after a fall, once those are gone who were too many.
@@ -138,6 +147,15 @@ class Stay:
         long = self.held_s >= self._patience_s
         late = self._in_flight if long else self._in_flight[len(self._in_flight) // 2 :]
         return sum(late) / len(late) if late else None
+
+    @property
+    def full(self) -> int | None:
+        """A cap on what is under way, if about as many were nearly all the time; None for no such thing."""
+        most = max(self._in_flight, default=0)
+        if len(self._in_flight) < _FULL_TICKS:
+            return None
+        near = sum(count >= most - 1 - most // 16 for count in self._in_flight)
+        return most if near >= _FULL * len(self._in_flight) else None
 
     @property
     def shut(self) -> bool:
