@@ -5,6 +5,7 @@ honest one.
 """
 
 import argparse
+import sys
 
 from msgspec.structs import replace
 
@@ -60,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         code, found = result.verdict.exit_code, result.capacity
         if code != exit_codes.PASSED or found is None or args.at_least is None:
             return code
-        reached = found.users if found.rate is None else found.rate
-        return exit_codes.PASSED if (reached or 0) >= args.at_least else exit_codes.FAILED
+        reached = (found.users if found.rate is None else found.rate) or 0
+        if reached >= args.at_least:
+            return exit_codes.PASSED
+        print(f"llmprobe: {reached:g} is below the {args.at_least} of --at-least", file=sys.stderr)
+        return exit_codes.FAILED
 
     return conduct(scenario, options, args, gate)

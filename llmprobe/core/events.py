@@ -88,7 +88,7 @@ class Interval(Struct, frozen=True, tag="interval"):
     chunk_gaps: Histogram = field(default_factory=Histogram)
     """Gaps between reads that brought text, however many tokens each."""
     starts: Histogram = field(default_factory=Histogram)
-    """How long requests that could start (their user free, their arrival due) waited until they were sent."""
+    """How late requests of an open load were sent, from when they were due."""
     idle_share: float = 0.0
     """Of the active users: could send, and do not. None is idle because the caps leave nothing to start."""
     backing_off_until_s: float | None = None

@@ -77,7 +77,7 @@ class Errands:
         return Errand(self, user, self._sampler.draw(index), due_s, self.level)
 
     def waited(self, since_s: float) -> None:
-        """A request is sent now that could have been since then."""
+        """A request is sent now that was due then."""
         self.outbox.starts_s.append(self.clock.now_s() - since_s)
 
     def flight(self, draw: Draw, listener: Listener | None) -> Flight:

@@ -37,7 +37,7 @@ class Outbox:
         """Before arrivals of several tokens, and how many."""
         self.stamp_errors_s: list[float] = []
         self.starts_s: list[float] = []
-        """From when a request could start until it was sent."""
+        """How late requests of an open load were sent."""
 
     def put(self, event: Event) -> None:
         """Tell with the next batch."""

@@ -85,7 +85,7 @@ class VirtualUser:
     async def _next_work(self) -> tuple[int, float | None] | None:
         """An index to send and when it was due; None when it was retired meanwhile."""
         self._resting = "starved"
-        free_s, leases = self._errands.clock.now_s(), self._leases
+        leases = self._leases
         was_dry, dry_spells = leases.dry, leases.dry_spells
         with anyio.CancelScope() as self._rest:
             due_s = await self._turns.next()
@@ -96,8 +96,8 @@ class VirtualUser:
                 if due_s is not None:
                     self._turns.put_back(due_s)
                 raise
-            if not was_dry and dry_spells == leases.dry_spells:
-                self._errands.waited(free_s if due_s is None else due_s)
+            if due_s is not None and not was_dry and dry_spells == leases.dry_spells:
+                self._errands.waited(due_s)
             return index, due_s
         return None
 

@@ -3,7 +3,8 @@
 A load at which one of them is broken outside settling is probe-bound, and no verdict stands on it:
 
 - a worker used more than 85 % of a core
-- more than 5 % of the requests started later than 10 % of the tightest bound on TTFT, TTFO or E2E
+- in an open load, more than 5 % of the requests started later than due by 10 % of the tightest bound on TTFT,
+  TTFO or E2E (in a closed one a start has no due time, and the next rule sees users that could send)
 - more than 10 % of the users' time was spent neither in flight, nor connecting, backing off or thinking
 - more than 1 % of the text stamps are shared by several in one read, where the loop was late by half a gap
 - the loop was late by more than 10 % of the tightest latency bound (p95 of each second's worst), where stamps

@@ -27,7 +27,7 @@ class Moment(Struct, frozen=True):
     chunk_gaps: Histogram = field(default_factory=Histogram)
     """Gaps between reads that brought text, however many tokens each."""
     starts: dict[int, Histogram] = {}
-    """By worker: how long requests that could start waited until they were sent; connecting is left out."""
+    """By worker: how late requests of an open load were sent; connecting is left out."""
     idle_share: float = 0.0
     """Of its active users, by the worker where it is highest: could send, and did not."""
     user_s: float = 0.0

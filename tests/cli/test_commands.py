@@ -6,32 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _SMOKE = Path(__file__).parents[1] / "scenarios" / "smoke.toml"
-_PROMPT = '{"id": "a", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 20}\n'
-
-
-class Command:
-    """The command in an empty folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "one.jsonl").write_text(_PROMPT)
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "llmprobe", *arguments],
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=120,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def llmprobe(tmp_path: Path) -> Command:
-    """Run a command; stdout, stderr and exit code come back."""
-    return Command(tmp_path)
 
 
 def _smoke(*options: str) -> list[str]:
@@ -99,7 +78,7 @@ def test_a_key_that_was_asked_for_and_is_not_there_is_said_by_name(llmprobe):
     assert "$NO_SUCH_KEY is not set" in done.stderr
 
 
-def _start(llmprobe: Command, *options: str) -> subprocess.Popen[str]:
+def _start(llmprobe: Any, *options: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "llmprobe", *_smoke("--out", "run", "-u", "8", "-d", "60s", *options)],
         cwd=llmprobe.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
