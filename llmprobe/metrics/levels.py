@@ -22,6 +22,8 @@ from llmprobe.metrics.snapshot import LevelFigures
 
 SETTLE_UP_S = 15.0
 SETTLE_DOWN_S = 30.0
+RATED_FROM_S = 3.0
+"""Time at a level from which its tokens a second are told: answers come whole, and in bursts."""
 TPOT_TOKENS = 8
 """Output tokens from which TPOT is judged."""
 _OURS = frozenset({Outcome.CANCELLED, Outcome.LOST})
@@ -216,6 +218,7 @@ class Levels:
         place = self._places[target]
         seconds = math.fsum(visit.seconds(now_s) for visit in place.visits)
         judged = place.judged + place.overdue
+        rated = seconds >= RATED_FROM_S / self._speed
         return LevelFigures(
             users=int(target) if self._kind == "users" else 0,
             rate=target if self._kind == "rate" else None,
@@ -224,7 +227,7 @@ class Levels:
             seconds=seconds,
             ttft=place.ttft_s.percentiles(),
             tpot=place.tpot_s.percentiles(),
-            output_tokens_per_s=place.output_tokens / seconds if seconds and place.n else None,
+            output_tokens_per_s=place.output_tokens / seconds if rated and place.n else None,
             error_rate=place.failed / place.n if place.n else None,
             goodput=place.good / judged if judged else None,
             visits=len(place.visits),

@@ -207,3 +207,9 @@ def test_without_a_bound_on_the_first_token_nothing_is_overdue(record):
     levels.finish(record(0.0, 1.0))
     levels.note_overdue([(0, 2.0)], now_s=99.0)
     assert _only(levels).goodput is None
+
+
+def test_tokens_a_second_are_told_once_some_seconds_were_spent(settled, record):
+    settled.finish(record(1.0, 0.5, output_tokens=100))
+    assert _only(settled, now_s=1.5).output_tokens_per_s is None
+    assert _only(settled, now_s=5.0).output_tokens_per_s == pytest.approx(100 / 4)
