@@ -9,8 +9,10 @@ from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
 
-_PASSES = 3.0
+_PASSES = 2.0
 """The log-likelihood ratio at which a load has failed."""
+_DOUBT = 1.5
+"""The same, the other way: from there on a load is kept beyond much doubt."""
 _BEHIND = 0.6
 """The share of the most verdicts that an objective with fewer must have."""
 _EASY = 0.7
@@ -122,6 +124,16 @@ class Evidence:
                 stay.why = k
                 return True
         return False
+
+    def clear(self, stay: Stay) -> bool:
+        """Whether every objective is kept here beyond much doubt."""
+        for k, rule in enumerate(self.rules):
+            n, bad = self.tally(stay, k)
+            # A budget of 1 % can't be told from twice as much within minutes.
+            doubt = rule.latency or bad > max(1.0, rule.budget * n)
+            if doubt and _ratio(n, bad, rule.budget) > -_DOUBT * self._effect(stay, k):
+                return False
+        return True
 
     def over_budget(self, stay: Stay) -> bool:
         """Whether it violates more than an objective allows, clear or not; then `why` tells which."""

@@ -23,10 +23,10 @@ _CANDIDATE = 0.35
 """The quantile of the break at which a capacity is confirmed."""
 _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
-_OVER_S, _OVER = 400.0, 50
+_OVER_S, _OVER = 700.0, 80
 """From when on it says what it has."""
-_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 60, 8
-_CONFIRM_S = 30.0
+_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
+_CONFIRM_S = 12.0
 _REFERENCE_AFTER_S = 110.0
 """A search that was shorter leaves no time for a drift worth a visit."""
 _CHANGED = "the endpoint changed while it was measured"
@@ -129,7 +129,7 @@ class Knee:
         seconds = max(self._seconds(_CONFIRM_S), 2.5 * evidence.residence_s)
         if load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S)):
             return None
-        return Plan(load, _CONFIRM_N, f"holds {evidence.called(load)} to confirm", held_s=seconds)
+        return Plan(load, _CONFIRM_N, f"holds {evidence.called(load)} to confirm", held_s=seconds, sure=True)
 
     def _check(self, evidence: Evidence) -> Plan | None:
         """A second failure apart from the first; and after a long search, a low level again."""

@@ -32,6 +32,8 @@ class Plan(Struct, frozen=True):
     held_s: float = 0.0
     eager: bool = False
     """Whether fewer verdicts do while the bounds are far."""
+    sure: bool = False
+    """Whether it takes more verdicts where these are not clear."""
 
 
 class Policy(Protocol):
@@ -95,7 +97,8 @@ class Search:
         n = self._evidence.count(stay)
         if plan.eager and n >= min(_EAGER_N, 2 + plan.load):
             return self._evidence.steady(stay) and (n >= plan.n or self._evidence.easy(stay))
-        return n >= plan.n and stay.held_s >= plan.held_s
+        enough = n >= plan.n and stay.held_s >= plan.held_s
+        return enough and (not plan.sure or n >= _LONG_N or self._evidence.clear(stay))
 
     def _watch(self) -> None:
         """Judge a load that a hand chose, as soon as it has shown enough."""
