@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from llmprobe import __version__
 from llmprobe.cli import exit_codes
 from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.scrub import scrub
 
 COMMANDS = {
     "probe": "open the screen on a target (the default command)",
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:  # the last resort: whatever it is, a person reads a sentence
         if debug:
             raise
-        print(f"llmprobe: internal error: {error!r}; --debug shows where", file=sys.stderr)
+        print(f"llmprobe: internal error: {scrub(repr(error))}; --debug shows where", file=sys.stderr)
         code = exit_codes.INTERNAL
     sys.exit(code)
 

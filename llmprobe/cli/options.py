@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmprobe.core.errors import UsageError
+from llmprobe.core.headers import is_header_name, is_header_value
 from llmprobe.core.load import UNTIL_STOPPED_S, Stage
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
@@ -39,12 +40,12 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--corpus", help="a shipped corpus by name, or a file")
     group.add_argument("--max-tokens", type=_value(parse_size), metavar="N", help="output limit of a request")
     group.add_argument("--cache", choices=("cold", "warm"), help="whether prompts may hit a prefix cache")
-    group.add_argument("-u", "--users", type=_value(parse_size), metavar="N", help="concurrent users")
+    group.add_argument("-u", "--users", type=_value(_some), metavar="N", help="concurrent users")
     group.add_argument("-r", "--rate", type=_value(parse_rate), metavar="20/s", help="open load instead")
-    group.add_argument("--max-users", type=_value(parse_size), metavar="N", help="end of the slider (256)")
+    group.add_argument("--max-users", type=_value(_some), metavar="N", help="end of the slider (256)")
     group.add_argument("--slo", action="append", default=[], metavar="'p95 ttft < 1s'", help="repeatable")
     group.add_argument("-d", "--duration", type=_value(parse_duration), metavar="60s", help="end after this")
-    group.add_argument("-n", "--max-requests", type=_value(parse_size), metavar="N", help="cap on requests")
+    group.add_argument("-n", "--max-requests", type=_value(_some), metavar="N", help="cap on requests")
     group.add_argument("--max-usd", type=_value(parse_usd), metavar="$5", help="cap on money")
     group.add_argument("--warmup", type=_value(parse_duration), metavar="10s", help="kept out of the verdict")
     group.add_argument("--seed", type=int, metavar="N", help="chooses the prompts")
@@ -53,7 +54,7 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """How the run is carried out on this machine."""
     group = parser.add_argument_group("this machine")
-    group.add_argument("--workers", type=_value(parse_size), default=1, metavar="N", help="worker processes")
+    group.add_argument("--workers", type=_value(_some), default=1, metavar="N", help="worker processes")
     group.add_argument("-o", "--out", type=Path, metavar="DIR", help="the run folder")
     group.add_argument("--save-text", action="store_true", help="keep what the model said in records.jsonl")
     group.add_argument("--gaps", action="store_true", help="keep each token's gap in records.jsonl")
@@ -100,8 +101,11 @@ def _put(struct: S, **values: Any) -> S:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise UsageError(f"--header {text!r} is not a header; write it as 'X-Team: search'")
+    if not colon or not (is_header_name(name.strip()) and is_header_value(value.strip())):
+        # What stands there may be a key: it isn't repeated.
+        raise UsageError(
+            "what --header was given is not a header; write ASCII text on one line, as in 'X-Team: search'"
+        )
     return name.strip(), value.strip()
 
 
@@ -125,6 +129,14 @@ def _body(text: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UsageError("--body must be a JSON object, as in '{\"temperature\": 0}'")
     return body
+
+
+def _some(text: str) -> int:
+    """A size of 1 or more."""
+    count = parse_size(text)
+    if count < 1:
+        raise ValueError(f"{text!r} leaves nothing to do; write 1 or more")
+    return count
 
 
 def _value(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     timed = bool(scenario.load.stages)
     if args.plain or not _has_terminal():
         if not timed and args.rate is None:
-            args.users = args.users or FIRST_USERS
+            args.users = FIRST_USERS if args.users is None else args.users
         return _tell(overridden(scenario, args), args, base=base)
     return _show(overridden(scenario, args), args, base=base, timed=timed)
 

@@ -7,6 +7,7 @@ from msgspec.structs import fields, replace
 from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Endpoint, Prompts, Scenario
+from llmprobe.core.scrub import carries_secret
 from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.scenario.curl import Pasted, is_curl, parse_curl
 from llmprobe.scenario.layout import NAME
@@ -26,6 +27,11 @@ def endpoint_of(target: str, api_key_env: str | None) -> Endpoint:
         from llmprobe.scenario.named import endpoint_named
 
         return endpoint_named(target)
+    if carries_secret(target):
+        raise UsageError(
+            "the address holds a key or a password, which llmprobe neither sends nor keeps; "
+            "put it in an environment variable and name that with --api-key-env"
+        )
     host_of(target)
     return Endpoint(url=target)
 

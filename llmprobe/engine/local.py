@@ -100,9 +100,11 @@ class LocalEngine:
         self._set_users(self._crew.target)
 
     async def grant(self, worker: int, lease: Lease) -> None:
-        """Start more."""
+        """Start more; it goes back where nobody is left to start it."""
         assert worker == self.worker
         self._leases.grant(lease)
+        if self._crew.share == 0:
+            self._give_up_leases()
 
     async def watch(self, watch: Watch) -> None:
         """Tell of these rows with each interval, and of them now."""
@@ -164,11 +166,14 @@ class LocalEngine:
     def _set_users(self, target: int) -> None:
         self._crew.set_target(target)
         self._leases.low = self._crew.share
-        if target == 0:
-            if ranges := self._leases.give_up():
-                self._outbox.put(LeaseReturned(self.worker, ranges))
+        if self._crew.share == 0:
+            self._give_up_leases()
         else:
             self._leases.want()
+
+    def _give_up_leases(self) -> None:
+        if ranges := self._leases.give_up():
+            self._outbox.put(LeaseReturned(self.worker, ranges))
 
     async def _arrivals(self, level: Level, until_s: float | None) -> None:
         """Make requests due at the level's rate; every worker draws all arrivals and takes its share."""

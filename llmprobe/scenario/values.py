@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmprobe.core import units
+from llmprobe.core.headers import is_header_name, is_header_value
 from llmprobe.core.keys import check_env_name
 from llmprobe.core.scenario import Baseline
 from llmprobe.core.scrub import carries_secret
@@ -20,8 +21,6 @@ from llmprobe.scenario.secrets import REMEDY, is_secret, secret_field
 
 _INT64 = 1 << 63
 """Frames between processes carry numbers of 64 bits."""
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIGURE = re.compile(r"(ttft|ttfo|itl|tpot|e2e|connect)_(mean|p50|p90|p95|p99|max)_s")
 _UNLIMITED = "unlimited"
@@ -165,10 +164,10 @@ def slos(raw: Any) -> tuple[Slo, ...]:
 def headers(raw: Any) -> dict[str, str]:
     """Names and values that may be sent and written down."""
     for name, value in table(raw).items():
-        if not _HEADER_NAME.fullmatch(name):
+        if not is_header_name(name):
             raise InsideError("is not the name of a header", name)
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise InsideError(f"must be text on one line, not {said(value)}", name)
+        if not isinstance(value, str) or not is_header_value(value):
+            raise InsideError(f"must be ASCII text on one line, not {said(value)}", name)
         if is_secret(name, value):
             raise InsideError(f"carries a key; {REMEDY}", name)
     return dict(raw)

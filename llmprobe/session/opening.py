@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from llmprobe import __version__
 from llmprobe.core.engine import Plan
 from llmprobe.core.errors import UsageError
+from llmprobe.core.headers import is_header_value
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
@@ -107,7 +108,12 @@ def key_of(scenario: Scenario) -> str | None:
     """The environment variable that holds the key to send; raises when it was asked for and isn't set."""
     endpoint = scenario.endpoint
     name = key_name(endpoint.url, endpoint.api_key_env)
-    if name is None or os.environ.get(name, "").strip():
+    key = os.environ.get(name, "").strip() if name is not None else ""
+    if not is_header_value(key):
+        raise UsageError(
+            f"${name} can't be sent as a key: it is more than one line, or not ASCII; set it anew"
+        )
+    if name is None or key:
         return name
     if endpoint.api_key_env is not None:
         raise UsageError(f"${name} is not set; it should hold the key for {endpoint.url}")

@@ -336,7 +336,8 @@ class Session:
         snapshot = self._aggregator.snapshot(self.elapsed_s)
         idle = snapshot.active + snapshot.draining == 0
         if self._state is State.RUNNING:
-            capped = self._ledger.capped if snapshot.in_flight == 0 else None
+            # What is leased and not yet sent (its user backs off) is still to come.
+            capped = self._ledger.capped if not self._ledger.outstanding else None
             reason = ending(
                 self.scenario.stop, snapshot, elapsed_s=self.elapsed_s, plan_ended=self._plan_ended,
                 capped=capped, guard=self._guard,

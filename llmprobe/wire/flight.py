@@ -66,6 +66,8 @@ class Flight:
         self.phase: Phase = "connecting"
         self.begun_ns = clock()
         self.retries = 0
+        self._done_ns = self.begun_ns
+        """When all that counts was read; pings after that don't keep it waiting."""
         self.status: int | None = None
         self.refused = False
         """Whether the status alone says that no stream will come."""
@@ -119,7 +121,9 @@ class Flight:
         reader.feed(data, at_ns, stamp)
         if reader.done:
             self.sated = reader.broken
-            self._enter("ending")
+            if self.phase != "ending":
+                self._done_ns = at_ns
+                self._enter("ending")
         elif self.phase == "waiting" and reader.text_chunks:
             self._enter("streaming")
 
@@ -164,7 +168,7 @@ class Flight:
         if self.phase == "connecting":
             return _after(self.begun_ns, limits.connect_s), Outcome.TIMEOUT_CONNECT
         if self.phase == "ending":
-            return _after(reader.last_byte_ns or start_ns, END_GRACE_S), None
+            return _after(self._done_ns, END_GRACE_S), None
         return min(
             (_after(start_ns, limits.total_s), Outcome.TIMEOUT_TOTAL),
             (_after(start_ns, limits.first_token_s), Outcome.TIMEOUT_FIRST_TOKEN)

@@ -12,6 +12,9 @@ from llmprobe.core.record import Stamp
 from llmprobe.wire.sink import Sink
 from llmprobe.wire.stream_socket import StreamSocket
 
+MAX_BARE_BYTES = 1 << 20
+"""How much of an answer may come without any of its body: its head, or what follows the last chunk."""
+
 
 class Answer:
     """What a request waits for: `head`, then `end`. Each raises `httpx.TransportError` when it can't come."""
@@ -36,6 +39,7 @@ class Http1Connection:
         self._stream: httpx.AsyncByteStream | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._framed = False
+        self._bare = 0
         self._at_ns = 0
         self._stamp: Stamp = "loop"
 
@@ -51,6 +55,7 @@ class Http1Connection:
         self._sink = sink
         self._parser = httptools.HttpResponseParser(self)
         self._answer = answer = Answer()
+        self._bare = 0
         self.socket.write(request)
         return answer
 
@@ -68,10 +73,14 @@ class Http1Connection:
             self.close()
             return
         self._at_ns, self._stamp = at_ns, stamp
+        self._bare += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(httpx.RemoteProtocolError(f"{error}"))
+            return
+        if self._bare > MAX_BARE_BYTES and self._answer is not None:
+            self._fail(httpx.RemoteProtocolError(f"more than {MAX_BARE_BYTES} bytes of headers"))
             return
         if self._sink is not None and self._sink.sated:
             self._finish(keep=False)
@@ -116,6 +125,7 @@ class Http1Connection:
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._bare = 0
         if self._sink is not None:
             self._sink.feed(body, self._at_ns, self._stamp)
 

@@ -19,6 +19,8 @@ from llmprobe.wire.sse import SseParser
 
 KEPT_CHARACTERS = 4000
 _HEAD_BYTES = 200
+_MOST_TOKENS = 1 << 40
+"""A count beyond it, or below 0, is a slip of the server, and no frame could carry it."""
 _PARSERS: dict[Framing, type[Parser]] = {"sse": SseParser, "ndjson": NdjsonParser}
 _SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
@@ -230,6 +232,7 @@ class StreamReader:
         return tokens
 
     def _take_usage(self, usage: Usage, choice: int | None) -> None:
+        usage = _credible(usage)
         if choice is None:
             self._usage = usage if self._usage is None else _later(self._usage, usage)
             self._usage_of.clear()
@@ -266,6 +269,12 @@ class StreamReader:
         return (
             "the stream ended without a finish_reason" if self._events else "the server sent an empty stream"
         )
+
+
+def _credible(usage: Usage) -> Usage:
+    """Without the counts that can't be."""
+    slips = {name: None for name, value in asdict(usage).items() if value and not 0 < value <= _MOST_TOKENS}
+    return replace(usage, **slips) if slips else usage
 
 
 def _later(before: Usage, after: Usage) -> Usage:

@@ -196,3 +196,30 @@ def test_help_and_version_answer(llmprobe):
     assert llmprobe("--version").stdout.startswith("llmprobe 0.")
     for command in ("run", "check", "report", "sim"):
         assert llmprobe(command, "--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--workers", "0"), ("--users", "0"), ("--max-users", "0"), ("--max-requests", "0")]
+)
+def test_a_count_that_leaves_nothing_to_do_is_wrong_usage(llmprobe, option, value):
+    done = llmprobe("--plain", "sim", option, value)
+    assert done.returncode == 2
+    assert "leaves nothing to do" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "header", ["Authorization Bearer hidden-word", "X-A: hidden-word\r\nEvil: b", "X: ü hidden-word"]
+)
+def test_a_header_that_is_none_is_refused_and_not_repeated(llmprobe, header):
+    done = llmprobe("--plain", "sim", "-H", header)
+    assert done.returncode == 2
+    assert "ASCII text on one line" in done.stderr
+    assert "hidden-word" not in done.stderr
+
+
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(llmprobe, monkeypatch):
+    monkeypatch.setenv("A_KEY", "sk-\u043a\u043b\u044e\u0447-hidden")
+    done = llmprobe("--plain", "http://127.0.0.1:1/v1", "-m", "m", "--api-key-env", "A_KEY")
+    assert done.returncode == 2
+    assert "$A_KEY can't be sent as a key" in done.stderr
+    assert "hidden" not in done.stderr

@@ -111,3 +111,13 @@ def test_another_target_keeps_the_dialect_unless_its_address_is_to_tell():
 def test_what_is_no_target_is_said(target, says):
     with pytest.raises(UsageError, match=says):
         scenario_of(target, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://u:hidden-word@127.0.0.1:1/v1", f"http://127.0.0.1:1/v1?api_key={_KEY}"]
+)
+def test_a_key_in_an_address_is_refused_and_not_repeated(address):
+    with pytest.raises(UsageError, match="--api-key-env") as refused:
+        endpoint_of(address, None)
+    assert "hidden-word" not in refused.value.message
+    assert _KEY not in refused.value.message

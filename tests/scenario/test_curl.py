@@ -140,7 +140,7 @@ def test_the_variable_of_a_known_host_is_suggested():
     (f"curl a.org -H 'Cookie: {KEY}'", "the header Cookie, a secret"),
     (f"curl a.org -H '{KEY}'", "is no header"),
     ("curl a.org -H 'X-Team: $TEAM'", "variable in the header X-Team"),
-    ("curl a.org -H $'X-Team: a\\nX: b'", "must be text on one line"),
+    ("curl a.org -H $'X-Team: a\\nX: b'", "must be ASCII text on one line"),
     ("curl a.org -H", "needs a value"),
     ("curl a.org --unix-socket /x", "has --unix-socket, which llmprobe doesn't know"),
     (f"curl a.org --{KEY}", "which llmprobe doesn't know"),

@@ -187,14 +187,17 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_lines() -> None:
         (SMALL + 'connection = "close"\n', 's.toml:4: endpoint.connection: must be "keep", "per-request" or'),
         (SMALL + 'connection = "max-age 0s"\n', "s.toml:4: endpoint.connection: must be longer than 0"),
         (SMALL + "insecure = 1\n", "s.toml:4: endpoint.insecure: must be true or false, not 1"),
-        (SMALL + "headers = { X = 5 }\n", "s.toml:4: endpoint.headers.X: must be text on one line, not 5"),
+        (
+            SMALL + "headers = { X = 5 }\n",
+            "s.toml:4: endpoint.headers.X: must be ASCII text on one line, not 5",
+        ),
         (
             SMALL + '[endpoint.headers]\nA = "b"\n"X Y" = "1"\n',
             "s.toml:6: endpoint.headers.X Y: is not the name",
         ),
         (
             SMALL + 'headers = { X = "a\\r\\nB: c" }\n',
-            "s.toml:4: endpoint.headers.X: must be text on one line",
+            "s.toml:4: endpoint.headers.X: must be ASCII text on one line",
         ),
         (
             SMALL + "body = { a = [{ b = 1979-05-27 }] }\n",

@@ -256,3 +256,12 @@ async def test_more_users_than_open_files_are_refused_before_anything_starts(sce
     with pytest.raises(UsageError, match=r"20,000,000 users need as many connections.*--workers"):
         await open_(wide)
     assert not list(tmp_path.glob("run*"))
+
+
+async def test_a_cap_is_reached_when_its_requests_were_sent_not_while_users_back_off(open_, scenario):
+    dead = replace(
+        scenario, endpoint=Endpoint(url="http://127.0.0.1:9/v1", model="m"), stop=Stop(max_requests=4),
+        load=Load(stages=(Stage(2, hold_s=60),)),
+    )  # fmt: skip
+    result = await _finish(await open_(dead, timed=True, guard=True))
+    assert result.totals.requests == 4

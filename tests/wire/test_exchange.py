@@ -303,6 +303,20 @@ async def test_what_is_not_http_is_malformed(answer: Answer, ask: Ask) -> None:
     assert reply.error.startswith("the answer is not what HTTP asks for")
 
 
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", Outcome.MALFORMED),
+        (HEAD + chunk(STOP) + b"0\r\n", Outcome.TRUNCATED),
+    ],
+)
+async def test_headers_without_end_are_not_read_on(
+    answer: Answer, ask: Ask, before: bytes, outcome: Outcome
+) -> None:
+    reply = await ask(await answer(before + b"X-More: 0123456789\r\n" * 100_000))
+    assert reply.outcome is outcome
+
+
 async def test_a_redirect_is_our_error_and_names_the_address(answer: Answer, ask: Ask) -> None:
     url = await answer(b"HTTP/1.1 307 x\r\nLocation: http://127.0.0.1:1/v2\r\nContent-Length: 0\r\n\r\n")
     reply = await ask(url)

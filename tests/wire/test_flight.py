@@ -143,3 +143,11 @@ async def test_only_a_kept_connection_without_an_answer_is_worth_another_try(
     for step in trace:
         await flight.trace(step, {})
     assert flight.on_reused_connection is reused
+
+
+async def test_pings_behind_the_terminator_keep_nobody_waiting(flight: Flight, hand: Hand) -> None:
+    await send(flight, hand)
+    flight.feed(TOKEN + STOP + DONE, hand.at(5), "loop")
+    deadline_ns = flight.deadline_ns
+    flight.feed(b": ping\n\n", hand.at(5.9), "loop")
+    assert flight.deadline_ns == deadline_ns

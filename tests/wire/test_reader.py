@@ -261,3 +261,9 @@ def test_an_event_without_end_breaks_the_reader() -> None:
         reader.feed(b"x" * 1_000_000, at_ns, "loop")
     assert reader.broken
     assert reader.end(cut=False).outcome is Outcome.MALFORMED
+
+
+@pytest.mark.parametrize("count", [-5, 10**30])
+def test_a_count_that_cannot_be_is_no_usage(count: int) -> None:
+    reader = read((0, token() + usage(7, count)))
+    assert reader.usage == Usage(7, None)
