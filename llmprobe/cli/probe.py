@@ -15,6 +15,7 @@ from llmprobe.cli.options import (
 )
 from llmprobe.cli.target import TARGET_HELP, scenario_of
 from llmprobe.core.load import FIRST_USERS
+from llmprobe.core.offer import Offers
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
 
@@ -63,23 +64,28 @@ def _tell(scenario: Scenario, args: argparse.Namespace, *, base: Path) -> int:
 
 
 def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bool) -> int:
-    from llmprobe.session.offers import find_offers
-    from llmprobe.session.opening import Options, open_session
-    from llmprobe.session.session import Session
     from llmprobe.tui.app import ProbeApp
-
-    options = Options(
-        base=base, out=args.out, workers=args.workers, timed=timed, save_text=args.save_text, gaps=args.gaps
-    )
+    from llmprobe.tui.feed import ProbeSession
 
     folders: list[Path] = []
 
-    async def opener(wanted: Scenario) -> Session:
+    async def opener(wanted: Scenario) -> ProbeSession:
+        # What opens a session is loaded once the first frame is seen.
+        from llmprobe.session.opening import Options, open_session
+
+        options = Options(
+            base=base, out=args.out, workers=args.workers, save_text=args.save_text, gaps=args.gaps
+        )
         same = wanted.load.stages == scenario.load.stages
         follow = timed if same else bool(wanted.load.stages)
         session = await open_session(wanted, replace(options, timed=follow))
         folders.append(session.recorder.folder)
         return session
+
+    def find_offers() -> Offers:
+        from llmprobe.session.offers import find_offers
+
+        return find_offers()
 
     free = is_sim(scenario.endpoint.url)
     app = ProbeApp(opener, scenario, autostart=free and not timed, find_offers=find_offers)

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from llmprobe.core.errors import UsageError
 from llmprobe.core.scenario import Scenario
 from llmprobe.report.files import SCENARIO
-from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.folder import RUNS
 
 _MOST_RUNS = 50
@@ -46,6 +45,10 @@ def open_again(path: Path) -> Scenario:
 
     Raises `UsageError` or `ScenarioError`, which says file, line and key.
     """
+    from llmprobe.scenario.reader import (
+        load_scenario,  # with all dialects; a first frame does not wait for it
+    )
+
     if path.is_dir():
         if not (path / SCENARIO).is_file():
             raise UsageError(f"{path} is not a run folder; it has no {SCENARIO}")

@@ -12,7 +12,6 @@ from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
-from llmprobe.session.offers import find_models
 from llmprobe.session.recent import find_recent, open_again
 from llmprobe.session.view import State, View
 from llmprobe.tui.feed import ProbeSession
@@ -149,7 +148,7 @@ class Acts:
         view = self._view()
         running = view is not None and view.elapsed_s > 0
         dialog = EndpointScreen(
-            feed.scenario, running=running, offers=self._app.find_offers, models=find_models,
+            feed.scenario, running=running, offers=self._app.find_offers, models=_models_of,
             test=self._test_elsewhere,
         )  # fmt: skip
         self._app.push_screen(dialog, opened)
@@ -286,3 +285,10 @@ class Acts:
                 await self.guarded(partial(session.set_load, sent))
         finally:
             self._sending = False
+
+
+def _models_of(scenario: Scenario) -> list[str]:
+    # It loads all that opens a session, which a first frame does not wait for.
+    from llmprobe.session.offers import find_models
+
+    return find_models(scenario)

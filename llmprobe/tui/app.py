@@ -138,7 +138,8 @@ class ProbeApp(App[int]):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._told_to_go, number)
-        self.reopen(self.feed.scenario)
+        # Once the first frame is seen: what opens a session takes a while to load.
+        self.call_after_refresh(self.reopen, self.feed.scenario)
         newcomer = not self.is_headless and welcome.first_time()
         if newcomer:
             self.probe.banner.flash("·", "\n".join(welcome.LINES), passes_after_s=welcome.STAYS_S)

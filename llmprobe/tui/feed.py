@@ -97,7 +97,7 @@ class Feed:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.session: ProbeSession | None = None
-        self.opening = False
+        self.opening = True
         self.trouble: str | None = None
         self.users = first_users(scenario)
         self._by_hand = False

@@ -6,10 +6,11 @@ from pathlib import Path
 import platformdirs
 
 LINES = (
-    "+ and - double and halve the users: watch TTFT and the capacity curve answer",
-    "r shows the verdict so far, s saves what your hand did as a scenario that does it again",
-    "? explains every key and term of the pane you are in, Ctrl+P finds any action, q leaves",
+    "- + halve and double the users; watch the curve answer",
+    "r the verdict so far · s save it all as a scenario",
+    "? explains this pane · Ctrl+P any action · q quit",
 )
+"""Each fits the narrowest screen."""
 STAYS_S = 25.0
 
 

@@ -9,7 +9,7 @@ from textual.widgets import Input
 from llmprobe.core.errors import EndpointError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Endpoint, Scenario
-from llmprobe.tui import acts
+from llmprobe.session import offers
 from llmprobe.tui.app import answering
 from llmprobe.tui.widgets.picks import Picks
 
@@ -151,7 +151,7 @@ async def test_the_models_of_the_typed_endpoint_are_listed_on_demand(
         asked.append(scenario.endpoint.url)
         return ["small", "la\x1b[31mrge"]
 
-    monkeypatch.setattr(acts, "find_models", find)
+    monkeypatch.setattr(offers, "find_models", find)
     app = build(stage.FakeSession())
     async with stage.running(app) as pilot:
         await pilot.press("e", "end", "/", "x")
@@ -170,7 +170,7 @@ async def test_models_that_are_not_told_are_a_sentence(build: Any, stage: Any, m
     def find(scenario: Scenario) -> list[str]:
         raise EndpointError("nobody answers there")
 
-    monkeypatch.setattr(acts, "find_models", find)
+    monkeypatch.setattr(offers, "find_models", find)
     app = build(stage.FakeSession())
     async with stage.running(app) as pilot:
         await pilot.press("e", "ctrl+l")
