@@ -156,8 +156,8 @@ class Evidence:
         if stay is not self.stays[0]:
             return True
         pace = [(s.started_s, s.e2e_s / max(1, s.tokens)) for s in stay.counting() if s.completed]
-        if len(pace) < 3 or stay.held_s > _COLD_S / self.goal.speed:
-            return len(pace) >= 3
+        if len(pace) < 2 or stay.held_s > _COLD_S / self.goal.speed:
+            return len(pace) >= 2
         pace.sort()
         *_, before, last = (per for _, per in pace)
         if min(per for _, per in pace[-2:]) < 0.5 * pace[0][1]:

@@ -18,9 +18,9 @@ from llmprobe.core.tick import Goal
 
 _NARROW, _NARROWER = 1.15, 1.08
 """High over low of an interval that is narrow enough; while it is early, narrower still."""
-_EARLY_S = 60.0
-_CANDIDATE = 0.35
-"""The quantile of the break at which a capacity is confirmed."""
+_EARLY_S = 40.0
+_CANDIDATE, _TRY = 0.35, 0.5
+"""The quantiles of the break at which a capacity is confirmed, and the next load is tried."""
 _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
 _OVER_S, _OVER = 700.0, 80
@@ -101,7 +101,7 @@ class Knee:
         late = self._is_past(evidence, _LATE_S, _LATE) and not too_wide(evidence, low, high)
         if narrow or late or above - below <= step * 1.001:
             return None
-        middle = evidence.posterior.quantile(0.4)
+        middle = evidence.posterior.quantile(_TRY)
         hint = hint_of(evidence)
         if hint is not None and below < hint < above:
             middle = hint
@@ -114,10 +114,17 @@ class Knee:
         candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
         if self._confirmed_near(evidence, candidate):
             return None
-        return self._confirmation(evidence, candidate)
+        # What was held a while already, little below, is confirmed sooner than a new load.
+        begun = [
+            load for load in evidence.held() if 0 <= candidate - load <= self._slack(evidence, candidate)
+        ]
+        return self._confirmation(evidence, max(begun, default=candidate))
+
+    def _slack(self, evidence: Evidence, candidate: float) -> float:
+        return max(evidence.step(candidate), 0.04 * candidate)
 
     def _confirmed_near(self, evidence: Evidence, candidate: float) -> float | None:
-        slack = max(evidence.step(candidate), 0.04 * candidate)
+        slack = self._slack(evidence, candidate)
         near = [
             load
             for load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
@@ -126,10 +133,16 @@ class Knee:
         return max(near, default=None)
 
     def _confirmation(self, evidence: Evidence, load: float) -> Plan | None:
-        seconds = max(self._seconds(_CONFIRM_S), 2.5 * evidence.residence_s)
-        if load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S)):
+        seconds = self._seconds(_CONFIRM_S)
+        if load in evidence.confirmed(_CONFIRM_N, seconds):
             return None
-        return Plan(load, _CONFIRM_N, f"holds {evidence.called(load)} to confirm", held_s=seconds, sure=True)
+        # A stay under way at this load goes on and brings what it has; one that is over need not be repeated.
+        before = [
+            stay for stay in evidence.stays if stay.load == load and stay.held and stay is not evidence.stay
+        ]
+        n = max(_REFERENCE_N, _CONFIRM_N - sum(evidence.count(stay) for stay in before))
+        held_s = max(evidence.residence_s, seconds - sum(stay.held_s for stay in before))
+        return Plan(load, n, f"holds {evidence.called(load)} to confirm", held_s=held_s, sure=True)
 
     def _check(self, evidence: Evidence) -> Plan | None:
         """A second failure apart from the first; and after a long search, a low level again."""

@@ -95,7 +95,7 @@ class Search:
         if not stay.settled:
             return False
         n = self._evidence.count(stay)
-        if plan.eager and n >= min(_EAGER_N, 2 + plan.load):
+        if plan.eager and n >= min(_EAGER_N, 1 + plan.load):
             return self._evidence.steady(stay) and (n >= plan.n or self._evidence.easy(stay))
         enough = n >= plan.n and stay.held_s >= plan.held_s
         return enough and (not plan.sure or n >= _LONG_N or self._evidence.clear(stay))
