@@ -9,6 +9,7 @@ _HINT = 1.07
 """A change so large is worth a longer look."""
 _WATCH_S, _WATCH_LONG_S = 45.0, 120.0
 """How long that look is: where it is a drift already, and where it may become one."""
+_FRESH_S = 120.0
 _PACES = 5
 """Answers that tell the pace of a stay."""
 _ODD = 1.08
@@ -22,9 +23,10 @@ def reference_load(evidence: Evidence) -> float:
     return min(known, key=lambda s: s.from_s).load if known else evidence.least
 
 
-def reference_done(evidence: Evidence) -> bool:
-    """Whether it was visited again, late."""
-    return len(_references(evidence)) > 1
+def reference_done(evidence: Evidence, now_s: float) -> bool:
+    """Whether it was visited again of late."""
+    references = _references(evidence)
+    return len(references) > 1 and now_s - references[-1].to_s < _FRESH_S / evidence.goal.speed
 
 
 def suspicious(evidence: Evidence) -> bool:

@@ -1,6 +1,6 @@
 """The end of a search: the evidence as a finding."""
 
-from llmprobe.control.changes import noise
+from llmprobe.control.changes import drift_of, noise
 from llmprobe.control.evidence import Evidence
 from llmprobe.core.finding import Cause, Finding
 
@@ -35,6 +35,8 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
         return refusal(
             evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
         )
+    if between is None and lowest is not None and capacity > high * _BREATH + evidence.step(capacity):
+        return refusal(evidence, "the visits contradict each other", drift=drift_of(evidence))
     if lowest is not None and between is None:
         low, high = low / _BREATH, high * _BREATH
     apart_s = times[-1] - times[0] if len(times) > 1 else None

@@ -13,6 +13,8 @@ _PASSES = 2.0
 """The log-likelihood ratio at which a load has failed."""
 _DOUBT = 1.5
 """The same, the other way: from there on a load is kept beyond much doubt."""
+_RAMPING_N, _RAMPING = 5, 0.3
+"""The share of violations that is too much even while users come, or half as much again as the budget."""
 _BEHIND = 0.6
 """The share of the most verdicts that an objective with fewer must have."""
 _EASY = 0.7
@@ -27,6 +29,7 @@ _STAYS = 120
 _FEW = 10
 """Answers that tell a residence; of fewer, the short ones come first."""
 _LEARN_S = 8.0
+_FAR = 4
 _REFUSALS = 60
 """Failures of a stay that are enough, whatever more could tell."""
 _COLD_S = 60.0
@@ -114,12 +117,12 @@ class Evidence:
     def failing(self, stay: Stay) -> bool:
         """Whether it is clear enough that an objective breaks here; then `why` tells which."""
         for k, rule in enumerate(self.rules):
-            if stay.settled:
-                n, bad = self.tally(stay, k)
-                broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
-            else:
-                n, bad = (0, 0.0) if stay.fell else stay.tally(k, 0.0, ramping=True)
-                broken = rule.latency and n >= 8 and bad >= 5 and bad > 0.3 * n
+            n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
+            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
+            if rule.latency and not stay.fell and n < _RAMPING_N:
+                # Users who all wait send nothing that is sent after the ramp.
+                n, bad = stay.tally(k, 0.0, ramping=True)
+                broken = n >= 8 and bad >= 5 and bad > max(_RAMPING, 1.5 * rule.budget) * n
             if broken:
                 stay.why = k
                 return True
@@ -248,7 +251,10 @@ class Evidence:
 
     def zero(self) -> bool:
         """Whether not even the least load holds."""
-        return self.posterior.holds(self.least) < 0.05
+        lowest = self.lowest_failed()
+        # Latencies that break far above the least load and seem to break there too: it is the endpoint that changed.
+        far = self.rules[lowest.why].latency and lowest.load > _FAR * self.least
+        return self.posterior.holds(self.least) < 0.05 and not far
 
     @property
     def limited(self) -> bool:

@@ -16,7 +16,7 @@ from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Goal
 
-_NARROW, _NARROWER = 1.15, 1.08
+_NARROW, _NARROWER = 1.2, 1.08
 """High over low of an interval that is narrow enough; while it is early, narrower still."""
 _EARLY_S = 40.0
 _CANDIDATE, _TRY = 0.35, 0.5
@@ -63,6 +63,11 @@ class Knee:
             return self._climb(evidence, max(held))
         if evidence.limited and max(evidence.failed()) > evidence.least:
             return self._descend(evidence)
+        if self._now_s >= self._seconds(_REFERENCE_AFTER_S):
+            if (plan := self._look_back(evidence)) is not None:
+                return plan
+            if (drift := drift_of(evidence)) is not None:
+                return refusal(evidence, _CHANGED, drift=drift)
         if evidence.zero():
             return ending(evidence, 0.0)
         return (
@@ -166,7 +171,7 @@ class Knee:
             return Plan(load, 0, says, held_s=so_far_s + self._seconds(_LOOK_S))
         short = self._now_s < self._seconds(_REFERENCE_AFTER_S)
         if (
-            reference_done(evidence)
+            reference_done(evidence, self._now_s)
             or load >= max(evidence.held(), default=0.0)
             or (short and not suspicious(evidence))
         ):

@@ -78,9 +78,13 @@ class Stay:
         self._refused_s = 0.0
         """The longest that a refusal took."""
 
+        self._tallies: dict[tuple[int, float, float, bool], tuple[int, float]] = {}
+        """What was counted since the last request was told."""
+
     def take(self, tick: Tick, rules: tuple[Constraint, ...]) -> None:
         """The requests of this level that the tick tells of."""
         self.to_s = tick.at_s
+        self._tallies.clear()
         self.spoiled |= tick.bound is not None
         for request in tick.open:
             if request.level_id == self.level_id:
@@ -102,6 +106,7 @@ class Stay:
 
     def end(self, record: RequestRecord, rules: tuple[Constraint, ...]) -> None:
         """A request of this level ended."""
+        self._tallies.clear()
         due_s = record.started_s if record.scheduled_s is None else record.scheduled_s
         sample = self.samples.setdefault(record.index, Sample(due_s, ()))
         sample.verdicts = of_ended(rules, record)
@@ -180,6 +185,9 @@ class Stay:
 
         A request that is younger could have shown only a pass: to count it would flatter.
         """
+        key = (rule, bound_s, self.settled_s, ramping)
+        if (known := self._tallies.get(key)) is not None:
+            return known
         n, violations = 0, 0.0
         by_s = self.to_s - bound_s
         for sample in self.samples.values():
@@ -188,6 +196,7 @@ class Stay:
                 if verdict is not None:
                     n += 1
                     violations += verdict
+        self._tallies[key] = n, violations
         return n, violations
 
     def values(self, rule: int) -> list[float]:

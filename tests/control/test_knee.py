@@ -131,7 +131,7 @@ def test_a_probe_that_is_the_bottleneck_gives_no_answer(bench):
 
 
 def test_an_endpoint_that_slowed_down_meanwhile_gives_no_answer(bench):
-    drifting = bench(lambda load, index, at_s: (0.2, (0.02 + 0.001 * load) * (1 + at_s / 300), OK))
+    drifting = bench(lambda load, index, at_s: (0.2, (0.02 + 0.001 * load) * (1 + at_s / 500), OK))
     finding = drifting.search(knee())
     assert finding.capacity is None
     assert finding.refused == "the endpoint changed while it was measured"
