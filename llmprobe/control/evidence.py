@@ -252,7 +252,7 @@ class Evidence:
     def zero(self) -> bool:
         """Whether not even the least load holds."""
         lowest = self.lowest_failed()
-        # Latencies that break far above the least load and seem to break there too: it is the endpoint that changed.
+        # Latencies that broke only far above the least load, and now seem to there: the endpoint has changed.
         far = self.rules[lowest.why].latency and lowest.load > _FAR * self.least
         return self.posterior.holds(self.least) < 0.05 and not far
 
