@@ -131,8 +131,8 @@ def test_a_probe_that_is_the_bottleneck_gives_no_answer(bench):
 
 
 def test_an_endpoint_that_slowed_down_meanwhile_gives_no_answer(bench):
-    drifting = bench(lambda load, index, at_s: (0.2, (0.02 + 0.001 * load) * (1 + at_s / 500), OK))
-    finding = drifting.search(knee())
+    drifting = bench(lambda load, index, at_s: (0.2, (0.2 + 0.01 * load) * (1 + at_s / 900), OK))
+    finding = drifting.search(knee(slos=parse_slos(["p95 ttft < 1s", "p95 tpot < 600ms"])), at_most_s=3000)
     assert finding.capacity is None
     assert finding.refused == "the endpoint changed while it was measured"
     assert "a token took" in finding.drift
