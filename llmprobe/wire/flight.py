@@ -110,6 +110,9 @@ class Flight:
         self._headers = {name.lower(): value for name, value in response.headers.items()}
         if self._ack_ns is None:
             self._ack_ns = self.clock() if at_ns is None else at_ns
+        if self.refused and self.phase != "ending":
+            self._done_ns = self._ack_ns
+            self._enter("ending")
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:
         """Take bytes of the body that came `at_ns`; feeds of one read share it."""

@@ -151,3 +151,12 @@ async def test_pings_behind_the_terminator_keep_nobody_waiting(flight: Flight, h
     deadline_ns = flight.deadline_ns
     flight.feed(b": ping\n\n", hand.at(5.9), "loop")
     assert flight.deadline_ns == deadline_ns
+
+
+async def test_the_rest_of_an_errors_body_is_not_waited_for(flight: Flight, hand: Hand) -> None:
+    await send(flight, hand)
+    flight.answered(httpx.Response(503), hand.at(4))
+    flight.feed(b"bo", hand.at(4.1), "loop")
+    assert flight.deadline_ns == round(4e9)
+    assert flight.overdue() is None
+    assert flight.reply(None).outcome is Outcome.SERVER_ERROR
