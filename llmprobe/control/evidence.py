@@ -9,8 +9,8 @@ from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
 
-_PASSES = 2.0
-"""The log-likelihood ratio at which a load has failed."""
+_PASSES, _PASSES_RARE = 2.0, 3.0
+"""The log-likelihood ratio at which a load has failed: by latency, and by what should hardly ever happen."""
 _DOUBT = 1.5
 """The same, the other way: from there on a load is kept beyond much doubt."""
 _RAMPING_N, _RAMPING = 5, 0.3
@@ -23,7 +23,9 @@ _CLEAR = 0.15
 _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
 _LIMITED = 0.6
-"""The share of 429s among failures, here and over all, that makes a rate limit of them."""
+"""The share of 429s among failures, here and over all stays that failed, that makes a rate limit of them."""
+_SHOWN_N = 100
+"""Verdicts that show that a load holds, whatever the curve says."""
 _STAYS = 120
 """As many are remembered, and the first: a soak goes on for days."""
 _FEW = 10
@@ -98,6 +100,14 @@ class Evidence:
                 self.residence_s = took[len(took) // 2]
                 break
 
+    @property
+    def turnover_s(self) -> float:
+        """The mean time of a request. Where a few answers are long, a load takes as long to show itself."""
+        took = [s.e2e_s for stay in self.stays for s in stay.ended() if s.completed]
+        if len(took) < _FEW:
+            return self.residence_s
+        return self.residence_s * max(1.0, sum(took) / len(took) / sorted(took)[len(took) // 2])
+
     # What a stay shows
 
     def tally(self, stay: Stay, k: int) -> tuple[int, float]:
@@ -118,7 +128,8 @@ class Evidence:
         """Whether it is clear enough that an objective breaks here; then `why` tells which."""
         for k, rule in enumerate(self.rules):
             n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
-            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
+            passes = _PASSES if rule.latency else _PASSES_RARE
+            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= passes * self._effect(stay, k)
             if rule.latency and not stay.fell and n < _RAMPING_N:
                 # Users who all wait send nothing that is sent after the ramp.
                 n, bad = stay.tally(k, 0.0, ramping=True)
@@ -181,7 +192,8 @@ class Evidence:
         metric = self.rules[stay.why].slo.metric
         if metric not in {"errors", "goodput"} or limited_share(stay.ended()) <= _LIMITED:
             return False
-        return limited_share(s for one in self.stays for s in one.ended()) > _LIMITED
+        failed = (one for one in self.stays if one is stay or one.held is False)
+        return limited_share(sample for one in failed for sample in one.ended()) > _LIMITED
 
     def _effect(self, stay: Stay, k: int) -> float:
         """The design effect; failures come alone, unless they are 429s."""
@@ -250,11 +262,20 @@ class Evidence:
         return 1.0 if self.goal.kind == "users" else 0.03 * load
 
     def zero(self) -> bool:
-        """Whether not even the least load holds."""
+        """Whether not even the least load holds; not where lower ones than failed have shown otherwise."""
+        if self.posterior.holds(self.least) >= 0.05:
+            return False
         lowest = self.lowest_failed()
-        # Latencies that broke only far above the least load, and now seem to there: the endpoint has changed.
-        far = self.rules[lowest.why].latency and lowest.load > _FAR * self.least
-        return self.posterior.holds(self.least) < 0.05 and not far
+        if self.rules[lowest.why].latency and lowest.load > _FAR * self.least:
+            # Latencies broke only far above the least load; now they seem to there: the endpoint changed.
+            return False
+        below = [stay for stay in self.stays if stay.settled and stay.load < lowest.load]
+        for k, rule in enumerate(self.rules):
+            tallies = [self.tally(stay, k) for stay in below]
+            n, bad = sum(n for n, _ in tallies), sum(bad for _, bad in tallies)
+            if n < _SHOWN_N or bad > rule.budget * n:
+                return True
+        return False
 
     @property
     def limited(self) -> bool:

@@ -113,7 +113,7 @@ class Knee:
         load = min(max(evidence.rounded(middle), below + step), above - step)
         between = f"between {evidence.called(below, bare=True)} and {evidence.called(above)}"
         says = f"closes in {between}, tries {evidence.called(load, bare=True)}"
-        return Plan(load, _BATCH_N, says, held_s=1.5 * evidence.residence_s)
+        return Plan(load, _BATCH_N, says, held_s=1.5 * evidence.turnover_s)
 
     def _confirm(self, evidence: Evidence) -> Plan | None:
         candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
@@ -138,8 +138,8 @@ class Knee:
         return max(near, default=None)
 
     def _confirmation(self, evidence: Evidence, load: float) -> Plan | None:
-        seconds = self._seconds(_CONFIRM_S)
-        if load in evidence.confirmed(_CONFIRM_N, seconds):
+        seconds = max(self._seconds(_CONFIRM_S), 2.0 * evidence.turnover_s)
+        if load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S)):
             return None
         # A stay under way at this load goes on and brings what it has; one that is over need not be repeated.
         before = [

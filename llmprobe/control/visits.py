@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from llmprobe.control.verdicts import Constraint, Verdicts, of_ended, of_open
 from llmprobe.core.finding import Visit
 from llmprobe.core.load import LoadKind
-from llmprobe.core.outcome import Outcome
+from llmprobe.core.outcome import TIMEOUTS, Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.tick import Tick
 
@@ -241,8 +241,9 @@ def dispersion(verdicts: list[float], block: int, usual: float = USUAL) -> float
 
 
 def limited_share(samples: Iterable[Sample]) -> float:
-    """Of the failures, how many were 429s."""
-    failed = [sample.outcome for sample in samples if sample.outcome is not None and sample.outcome.failed]
+    """Of the failures, how many were 429s; a timeout is a queue's doing, and no rival of theirs."""
+    ended = [sample.outcome for sample in samples if sample.outcome is not None]
+    failed = [outcome for outcome in ended if outcome.failed and outcome not in TIMEOUTS]
     return failed.count(Outcome.RATE_LIMITED) / len(failed) if failed else 0.0
 
 

@@ -91,7 +91,8 @@ def table(runs: list[Run]) -> str:
         if one.estimate is not None and one.truth and one.truth < one.most
     )
     covered = [one.covered for one in steady if one.covered is not None]
-    drifting = [one for one in runs if one.drifts]
+    # Where not even one user holds, an endpoint that only gets slower makes that no less true.
+    drifting = [one for one in runs if one.drifts and not one.capacity == one.truth == 0]
     rows = [
         (
             "error of the claim beyond one user, median / p90",
@@ -105,7 +106,7 @@ def table(runs: list[Run]) -> str:
         ("requests, median", f"{statistics.median(one.requests for one in steady):.0f}", "900"),
         ("above 1.1 x truth, mean", f"{statistics.mean(one.above for one in steady):.0f}", "200"),
         ("virtual seconds, median", f"{statistics.median(one.seconds for one in steady):.0f}", "300"),
-        ("drift flagged", _share(one.drift for one in drifting), ">= 90 %"),
+        ("drift flagged, but for a rightful zero", _share(one.drift for one in drifting), ">= 90 %"),
         ("falsely flagged", _share(one.drift for one in steady), "3 %"),
         ("CPU seconds a search, mean", f"{statistics.mean(one.cpu_s for one in runs):.2f}", ""),
     ]
