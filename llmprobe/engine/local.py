@@ -215,7 +215,7 @@ class LocalEngine:
     # What is told
 
     def _ask(self, want: int) -> None:
-        self._outbox.put(LeaseLow(self.worker, want))
+        self._outbox.put(LeaseLow(self.worker, want), hurry=True)
 
     def _fail(self, error: LocalError) -> None:
         """The disk refused a record: start nothing more, and say so once."""

@@ -1,6 +1,7 @@
 """What a worker has to tell, gathered into batches."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -29,6 +30,7 @@ class Outbox:
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._some = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._closed = False
         self.text_chunks = 0
         self.gaps_s: list[float] = []
@@ -39,10 +41,12 @@ class Outbox:
         self.starts_s: list[float] = []
         """How late requests of an open load were sent."""
 
-    def put(self, event: Event) -> None:
-        """Tell with the next batch."""
+    def put(self, event: Event, *, hurry: bool = False) -> None:
+        """Tell with the next batch, which in a `hurry` waits for nothing else."""
         self._events.append(event)
         self._some.set()
+        if hurry:
+            self._hurry.set()
 
     def take_counters(self) -> Counters:
         """What was counted since the last call."""
@@ -62,16 +66,20 @@ class Outbox:
         """Nothing more will come; `batches` ends once all is told."""
         self._closed = True
         self._some.set()
+        self._hurry.set()
 
     async def batches(self) -> AsyncIterator[list[Event]]:
         """The first event after a quiet moment goes at once, those close behind it together."""
         told_at = 0.0
         while True:
             await self._some.wait()
-            if (rest := told_at + BATCH_S - time.monotonic()) > 0 and not self._closed:
-                await asyncio.sleep(rest)
+            if (rest := told_at + BATCH_S - time.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), rest)
             told_at = time.monotonic()
             self._some.clear()
+            if not self._closed:
+                self._hurry.clear()
             batch, self._events = self._events, []
             if batch:
                 yield batch

@@ -33,8 +33,8 @@ class Totals(Struct, frozen=True):
     failed: int
     cancelled: int
     outcomes: dict[str, int]
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     reasoning_tokens: int | None
     cached_tokens: int | None
     token_source: str | None

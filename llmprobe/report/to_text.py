@@ -93,7 +93,8 @@ def totals(result: Result) -> str:
     parts = [counts]
     if bad := [f"{n} {name}" for name, n in counted.outcomes.items() if name not in _UNEVENTFUL]:
         parts.append("of them " + ", ".join(bad))
-    parts.append(f"{counted.input_tokens} tokens in, {counted.output_tokens} out")
+    sent = "unknown" if counted.input_tokens is None else counted.input_tokens
+    parts.append(f"{sent} tokens in, {counted.output_tokens or 0} out")
     if counted.usd is not None:
         parts.append(people_usd(counted.usd))
     return "; ".join(parts) + "."

@@ -13,13 +13,13 @@ def make_folder(out: Path | None, name: str, now: datetime) -> Path:
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UsageError(f"--out {out} exists and is not an empty folder; name another")
-        return _create(out)
+        return _create(out, ours=out.exists())
     stem = f"{now:%Y-%m-%dT%H-%M-%S}-{plain_name(name)}"
     folder, count = Path(RUNS) / stem, 1
     while folder.exists():
         count += 1
         folder = Path(RUNS) / f"{stem}-{count}"
-    return _create(folder)
+    return _create(folder, ours=False)
 
 
 def plain_name(name: str) -> str:
@@ -27,9 +27,12 @@ def plain_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.") or "probe"
 
 
-def _create(folder: Path) -> Path:
+def _create(folder: Path, *, ours: bool) -> Path:
+    """Claim it by making it: of two runs that begin at once, one is refused."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=ours)
+    except FileExistsError:
+        raise UsageError(f"another run took the folder {folder} just now; name another with --out") from None
     except OSError as error:
         raise LocalError(
             f"can't create the run folder {folder}: {error.strerror}; name another with --out"

@@ -325,7 +325,9 @@ class Session:
         except LocalError as error:
             self._fail(Ending(Reason.FAULT, error.message))
             return
-        said = brief(finding)
+        shot = self._aggregator.snapshot(at_s)
+        nothing = f"nothing was answered ({shot.last_error or 'no request ended'})"
+        said = brief(finding) if shot.completed else nothing
         self.ending = Ending(Reason.FOUND, "the search is over" if finding.refused is None else said)
         self._note = said
         if finding.capacity:
