@@ -91,3 +91,6 @@ def _signals(session: Session, caught: list[int]) -> Iterator[None]:
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
+            if caught:
+                # All is written; one that comes while the interpreter ends must not change the exit code.
+                signal.signal(number, signal.SIG_IGN)
