@@ -9,8 +9,8 @@ from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
 
-_PASSES, _PASSES_RARE = 2.0, 3.0
-"""The log-likelihood ratio at which a load has failed: by latency, and by what should hardly ever happen."""
+_PASSES = 3.0
+"""The log-likelihood ratio at which a load has failed."""
 _DOUBT = 1.5
 """The same, the other way: from there on a load is kept beyond much doubt."""
 _RAMPING_N, _RAMPING = 5, 0.3
@@ -128,8 +128,7 @@ class Evidence:
         """Whether it is clear enough that an objective breaks here; then `why` tells which."""
         for k, rule in enumerate(self.rules):
             n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
-            passes = _PASSES if rule.latency else _PASSES_RARE
-            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= passes * self._effect(stay, k)
+            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
             if rule.latency and not stay.fell and n < _RAMPING_N:
                 # Users who all wait send nothing that is sent after the ramp.
                 n, bad = stay.tally(k, 0.0, ramping=True)
@@ -263,17 +262,16 @@ class Evidence:
 
     def zero(self) -> bool:
         """Whether not even the least load holds; not where lower ones than failed have shown otherwise."""
-        if self.posterior.holds(self.least) >= 0.05:
-            return False
         lowest = self.lowest_failed()
-        if self.rules[lowest.why].latency and lowest.load > _FAR * self.least:
-            # Latencies broke only far above the least load; now they seem to there: the endpoint changed.
-            return False
         below = [stay for stay in self.stays if stay.settled and stay.load < lowest.load]
         for k, rule in enumerate(self.rules):
+            if self.posterior.holds_alone(k, self.least) >= 0.05:
+                continue
+            # Latencies broke only far above the least load; now they seem to there: the endpoint changed.
+            far = rule.latency and lowest.load > _FAR * self.least
             tallies = [self.tally(stay, k) for stay in below]
             n, bad = sum(n for n, _ in tallies), sum(bad for _, bad in tallies)
-            if n < _SHOWN_N or bad > rule.budget * n:
+            if not far and (n < _SHOWN_N or bad > rule.budget * n):
                 return True
         return False
 

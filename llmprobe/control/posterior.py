@@ -123,3 +123,7 @@ class Posterior:
     def holds(self, load: float) -> float:
         """How likely it is that all objectives hold at a load."""
         return float(np.interp(load, self.loads, self._survival))
+
+    def holds_alone(self, k: int, load: float) -> float:
+        """How likely it is that one objective holds at a load."""
+        return float(self.curves[k].survival(np.array([load]))[0])
