@@ -15,6 +15,8 @@ _DOUBT = 1.5
 """The same, the other way: from there on a load is kept beyond much doubt."""
 _RAMPING_N, _RAMPING = 5, 0.3
 """The share of violations that is too much even while users come, or half as much again as the budget."""
+_NEVER_SHOWN_N = 8
+"""Whole answers without a verdict on an objective, from which on there is none to wait for."""
 _BEHIND = 0.6
 """The share of the most verdicts that an objective with fewer must have."""
 _EASY = 0.7
@@ -111,10 +113,16 @@ class Evidence:
     # What a stay shows
 
     def tally(self, stay: Stay, k: int) -> tuple[int, float]:
-        """Verdicts and violations of the requests that count."""
+        """Verdicts and violations of the requests that count.
+
+        What the answers never show (the time per token, where all are short) is kept by each of them.
+        """
         rule = self.rules[k]
         waits = rule.slo.metric in {"ttft", "ttfo", "e2e"}
-        return stay.tally(k, rule.slo.bound if waits else 0.0)
+        n, bad = stay.tally(k, rule.slo.bound if waits else 0.0)
+        if not n and (whole := sum(sample.completed for sample in stay.counting())) >= _NEVER_SHOWN_N:
+            return whole, 0.0
+        return n, bad
 
     def count(self, stay: Stay) -> int:
         """Verdicts so far: of the objective with the most, as long as that with the fewest isn't far behind.

@@ -84,6 +84,8 @@ class Search:
         stay, plan, evidence = self._evidence.stay, self._plan, self._evidence
         if stay is None or plan is None or stay.load != plan.load:
             return True
+        if stay.spoiled:
+            return True
         failing = evidence.failing(stay)
         if not (evidence.learned(stay) if failing else self._enough(stay, plan)):
             return False

@@ -16,10 +16,11 @@ Answer = tuple[float, float, Outcome]
 
 
 class Bench:
-    """Users in a closed loop; `answers(load, index, at_s)` says what a request gets, of 40 tokens."""
+    """Users in a closed loop; `answers(load, index, at_s)` says what a request gets, of so many tokens."""
 
-    def __init__(self, answers: Callable[[float, int, float], Answer]) -> None:
+    def __init__(self, answers: Callable[[float, int, float], Answer], tokens: int = 40) -> None:
         self._answers = answers
+        self._tokens = tokens
         self.now_s, self.load, self.level_id, self.since_s, self.over_s = 0.0, 0.0, -1, 0.0, 0.0
         self.sent = 0
         self.armed = True
@@ -47,13 +48,13 @@ class Bench:
                 self._users.discard(user)
                 continue
             ttft_s, tpot_s, outcome = self._answers(self.load, self.sent, at_s)
-            e2e_s = ttft_s + 39 * tpot_s if outcome is Outcome.OK else 0.05
+            e2e_s = ttft_s + (self._tokens - 1) * tpot_s if outcome is Outcome.OK else 0.05
             index, self.sent = self.sent, self.sent + 1
             came = outcome is Outcome.OK
             record = RequestRecord(
                 index=index, prompt_id="p", user=user, level_id=self.level_id, users=int(self.load),
                 started_s=at_s, ttft_s=ttft_s if came else None, tpot_s=tpot_s if came else None, e2e_s=e2e_s,
-                output_tokens=40 if came else None, outcome=outcome,
+                output_tokens=self._tokens if came else None, outcome=outcome,
             )  # fmt: skip
             self._open[index] = (OpenRequest(index, self.level_id, self.load, at_s), record, user)
             heapq.heappush(self._due, (at_s + e2e_s + (0.0 if came else 0.5), user))

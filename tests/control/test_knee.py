@@ -45,6 +45,19 @@ def test_a_queue_is_found_where_it_breaks_the_first_token(bench, slots):
     assert finding.high >= slots + 2
 
 
+def test_answers_too_short_to_have_a_pace_are_judged_by_the_rest(bench):
+    finding = bench(queue(10), tokens=2).search(knee(), at_most_s=300)
+    assert finding.capacity == pytest.approx(12, abs=1)
+    assert finding.cause == "ttft"
+
+
+def test_a_probe_that_is_the_bottleneck_from_the_start_is_told_at_once(bench):
+    one = bench(queue(10), tokens=2)
+    one.bound = "39 % of the users' time went by between requests"
+    finding = one.search(knee(), at_most_s=60)
+    assert "the probe was the bottleneck" in finding.refused
+
+
 def test_tokens_that_slow_down_are_found_where_they_break_the_bound(bench):
     finding = bench(slowing).search(knee())
     assert finding.capacity == pytest.approx(41, abs=2)
