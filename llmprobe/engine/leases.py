@@ -26,11 +26,6 @@ class LeaseBook:
         """Indices in stock."""
         return sum(last - first for first, last in self._ranges)
 
-    @property
-    def starved(self) -> int:
-        """Users that wait for an index."""
-        return len(self._waiting)
-
     def grant(self, lease: Lease) -> None:
         """Add a lease and serve those who wait. An empty one says that there is nothing for now."""
         self.dry = lease.first == lease.last

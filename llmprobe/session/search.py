@@ -86,6 +86,13 @@ class Search:
         self._armed = False
         self._said = Action("paused: a hand has the load; a goes on")
 
+    def conclude(self) -> Finding | None:
+        """The run ends under an armed search: what can be said by now, where nothing was found before."""
+        if not self._armed or self._strategy is None:
+            return None
+        self._armed, self._finding = False, self._strategy.finding()
+        return self._finding
+
     def step(self, at_s: float, *, requests_left: int | None, bound: str | None) -> Action:
         """One tick; what to do is to be done at once."""
         tick = self._ticks.tick(at_s, armed=self._armed, requests_left=requests_left, bound=bound)

@@ -9,6 +9,7 @@ Both faces steer it through the same few calls and read `view()`.
 """
 
 import asyncio
+import contextlib
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -217,6 +218,7 @@ class Session:
         self._state = State.STOPPING
         self.ending = self.ending or ending or Ending(Reason.STOPPED, "stopped by hand")
         elapsed_s = self.elapsed_s
+        self._conclude(elapsed_s)
         await self.engine.stop(drain_s=0.0 if failed else drain_s)
         await self._listening
         self._ticking.cancel()
@@ -334,6 +336,13 @@ class Session:
             self._wanted = finding.capacity
         await self.stop(now=True)
 
+    def _conclude(self, at_s: float) -> None:
+        """A search that the run's end cuts short leaves what it knew."""
+        finding = self._search.conclude()
+        if finding is not None:
+            with contextlib.suppress(LocalError):
+                self.recorder.found(at_s, finding)
+
     async def _look_around(self) -> None:
         snapshot = self._aggregator.snapshot(self.elapsed_s)
         idle = snapshot.active + snapshot.draining == 0
@@ -356,6 +365,7 @@ class Session:
             self._state = State.CAPPED
             self._note = f"{reason.message}: nothing new starts; raise the cap, or save"
             return
+        self._conclude(self.elapsed_s)
         self.ending, self._note = reason, reason.message
         await self.stop()
 

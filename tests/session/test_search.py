@@ -38,6 +38,9 @@ class Script:
             return Action("tries 5", Move(5, over_s=0.1), toward=4)
         return Action("found", finding=FOUND)
 
+    def finding(self) -> Finding:
+        return Finding(2, None, None, None, "ttft", slo="p95 ttft < 1s")
+
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> list[Script]:
@@ -110,6 +113,17 @@ async def test_a_stop_takes_the_load_from_it(open_, scenario, scripts):
     await session.stop(now=True)
     await until(lambda: session.view().state is State.STOPPED)
     assert not session.view().search.armed
+
+
+async def test_a_run_that_ends_under_a_search_keeps_what_it_knew(open_, scenario, scripts):
+    session = await open_(scenario)
+    await session.arm("script")
+    await until(lambda: session.view().snapshot.target == 3)
+    result = await session.close()
+    assert result.capacity.users == 2
+    found = read_run(session.recorder.folder).found
+    assert found is not None
+    assert found.capacity == 2
 
 
 def test_what_happened_before_it_was_armed_is_told_first(scripts):
