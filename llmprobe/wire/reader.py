@@ -5,6 +5,7 @@ a gap g counts as m gaps of g/m, and is whole only when the next one begins, or 
 tokens a text event carries is what this endpoint's usage has told of earlier answers; one, until it has.
 """
 
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -12,13 +13,15 @@ from msgspec.structs import asdict, replace
 
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import Stamp
-from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, Usage
-from llmprobe.wire.framing import EventOverflowError, Framing, Parser
+from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, StreamFault, Usage
+from llmprobe.wire.framing import Event, EventOverflowError, Framing, Parser
 from llmprobe.wire.ndjson import NdjsonParser
 from llmprobe.wire.sse import SseParser
 
 KEPT_CHARACTERS = 4000
-_HEAD_BYTES = 200
+_HEAD_BYTES = 64 * 1024
+"""Kept of an answer while no event has come: what it is instead of a stream."""
+_QUOTED_BYTES = 200
 _MOST_TOKENS = 1 << 40
 """A count beyond it, or below 0, is a slip of the server, and no frame could carry it."""
 _PARSERS: dict[Framing, type[Parser]] = {"sse": SseParser, "ndjson": NdjsonParser}
@@ -106,37 +109,38 @@ class StreamReader:
         """Read on; feeds that share `at_ns` came with one read."""
         self.last_byte_ns = at_ns
         if not self._events and len(self._head) < _HEAD_BYTES:
-            self._head += data[:_HEAD_BYTES]
+            self._head += data[: _HEAD_BYTES - len(self._head)]
         if self.broken:
             return
         try:
             events = self._parser.feed(data)
         except EventOverflowError as error:
             self.broken = self.done = True
-            self._fail(Outcome.MALFORMED, str(error))
+            self._fail(Ending(Outcome.MALFORMED, str(error)))
             return
         for event in events:
             self._events += 1
             try:
                 delta = self._decode(event)
             except MalformedEventError as error:
-                self._fail(Outcome.MALFORMED, str(error))
+                self._fail(Ending(Outcome.MALFORMED, str(error)))
             else:
                 self._fold(delta, at_ns, stamp)
 
     def end(self, *, cut: bool) -> Ending:
         """Nothing more comes: the body ended, or the connection was `cut` before its end."""
-        if not cut and self.last_byte_ns is not None:
+        if cut:
+            self._broke_off = self._parser.unfinished()
+        elif self.last_byte_ns is not None:
             self._read_rest(self.last_byte_ns)
         self._close_arrival()
         if self._fault is not None:
             return self._fault
         if not self._events and (other := self._other_than_a_stream(cut=cut)) is not None:
             return other
-        if self.finish_reason is None:
+        broken_off = not self.done and (self._broke_off or (cut and self._dialect.ends))
+        if self.finish_reason is None or broken_off:
             return Ending(Outcome.TRUNCATED, self._why_truncated(cut=cut))
-        if cut and self._dialect.ends and not self.done:
-            return Ending(Outcome.TRUNCATED, "the connection was cut before the end of the stream")
         if self.finish_reason == "length":
             return Ending(Outcome.LENGTH)
         return Ending(Outcome.CONTENT_FILTER if self.finish_reason == "content_filter" else Outcome.OK)
@@ -168,7 +172,9 @@ class StreamReader:
 
     def _read_rest(self, at_ns: int) -> None:
         """What the body's end completes, if it is whole: else the stream broke off there."""
-        for event in self._parser.close():
+        unfinished, events = self._parser.unfinished(), self._parser.close()
+        self._broke_off |= unfinished and not events
+        for event in events:
             try:
                 delta = self._decode(event)
             except MalformedEventError:
@@ -195,8 +201,7 @@ class StreamReader:
         if delta.usage is not None:
             self._take_usage(delta.usage, delta.usage_choice)
         if delta.error is not None:
-            limited = delta.error.rate_limited
-            self._fail(Outcome.RATE_LIMITED if limited else Outcome.STREAM_ERROR, delta.error.message)
+            self._fail(_ending_of(delta.error))
             self.done = True
         if delta.done:
             self.done = True
@@ -246,29 +251,40 @@ class StreamReader:
             self._parts = [self.text]
             self._characters = KEPT_CHARACTERS
 
-    def _fail(self, outcome: Outcome, error: str) -> None:
+    def _fail(self, ending: Ending) -> None:
         """The first fault is the one that is told."""
-        if self._fault is None:
-            self._fault = Ending(outcome, error)
+        self._fault = self._fault or ending
 
     def _other_than_a_stream(self, *, cut: bool) -> Ending | None:
-        head = self._head.lstrip(b"\xef\xbb\xbf \t\r\n")[:_HEAD_BYTES]
-        said = " ".join(head.decode(errors="replace").split())
+        head = self._head.lstrip(b"\xef\xbb\xbf \t\r\n")
+        said = " ".join(head[:_QUOTED_BYTES].decode(errors="replace").split())
         sse = self._dialect.framing == "sse"
         if sse and head.startswith((b"{", b"[")):
-            return Ending(Outcome.NOT_STREAMED, f"a stream was asked for and one JSON body came: {said}")
+            plain = Ending(Outcome.NOT_STREAMED, f"a stream was asked for and one JSON body came: {said}")
+            return self._fault_in(head) or plain
         if head and not cut and not head.startswith(_SSE_FIELDS if sse else b"{"):
             return Ending(Outcome.MALFORMED, f"the answer is no event stream: {said}")
+        return None
+
+    def _fault_in(self, body: bytes) -> Ending | None:
+        """The error that one JSON body tells of, if it does."""
+        with suppress(MalformedEventError):
+            if (fault := self._decode(Event(None, body)).error) is not None:
+                return _ending_of(fault)
         return None
 
     def _why_truncated(self, *, cut: bool) -> str:
         if cut:
             return "the connection was cut in the middle of the stream"
-        if self._broke_off or self._parser.unfinished():
+        if self._broke_off:
             return "the stream ended in the middle of an event"
         return (
             "the stream ended without a finish_reason" if self._events else "the server sent an empty stream"
         )
+
+
+def _ending_of(fault: StreamFault) -> Ending:
+    return Ending(Outcome.RATE_LIMITED if fault.rate_limited else Outcome.STREAM_ERROR, fault.message)
 
 
 def _credible(usage: Usage) -> Usage:

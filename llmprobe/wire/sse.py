@@ -42,8 +42,15 @@ class SseParser:
         return events
 
     def close(self) -> list[Event]:
-        """None: an event without its blank line is dropped, says the standard."""
-        return []
+        """The last event, where no blank line ends it.
+
+        The standard drops it; what reads the stream knows whether its data are whole.
+        """
+        if self._line:
+            self._take(self._line)
+            self._line = b""
+        event = self._dispatch()
+        return [event] if event is not None else []
 
     def unfinished(self) -> bool:
         """Whether an event has begun and lacks its end."""

@@ -71,14 +71,17 @@ def answer(serve: Serve, read_request: ReadRequest) -> Answer:
         (stream(TEXT), Outcome.TRUNCATED),
         (stream(TEXT, DONE), Outcome.TRUNCATED),
         (stream(TEXT, b'data: {"choices":[{"delta":{"con'), Outcome.TRUNCATED),
+        (stream(TEXT, finish("stop"), b'data: {"choices":[],"us'), Outcome.TRUNCATED),
         (stream(TEXT, b'data: {"choices":[{"delta":\n\n', finish("stop"), DONE), Outcome.MALFORMED),
         (whole(b"200 OK", b"<html>Welcome</html>", b"text/html"), Outcome.MALFORMED),
         (whole(b"200 OK", b'{"choices":[{"message":{"content":"Hi"}}]}'), Outcome.NOT_STREAMED),
+        (whole(b"200 OK", b'{"error":{"message":"out of memory"}}'), Outcome.STREAM_ERROR),
+        (whole(b"200 OK", b'{"error":{"message":"x","code":429}}'), Outcome.RATE_LIMITED),
     ],
     ids=[
         "ok", "length", "content filter", "429", "500 in plain text", "529 without a phrase", "404",
-        "empty stream", "no reason and no end", "no reason", "cut in an event", "half an event",
-        "a page", "one JSON body",
+        "empty stream", "no reason and no end", "no reason", "cut in an event", "cut behind the reason",
+        "half an event", "a page", "one JSON body", "an error in one JSON body", "a limit in one JSON body",
     ],
 )  # fmt: skip
 async def test_an_answer_ends_in_one_outcome(answer: Answer, ask: Ask, data: bytes, outcome: Outcome) -> None:

@@ -194,6 +194,33 @@ def test_a_body_that_ends_after_the_reason_needs_no_terminator() -> None:
     assert ending(token(), STOP) == Ending(Outcome.OK)
 
 
+@pytest.mark.parametrize("half", [b'data: {"choices":[],"usa', b"data: [DON", b"dat", b"event: x\n"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_half_an_event_behind_the_reason_is_a_stream_that_broke_off(half: bytes, cut: bool) -> None:
+    assert ending(token(), STOP, half, cut=cut).outcome is Outcome.TRUNCATED
+
+
+def test_half_an_event_is_a_break_also_where_no_terminator_is_to_come() -> None:
+    gemini = dialect("gemini")
+    whole = gemini.encode_end("", "stop", None, reply_id="i", model="m")
+    for rest, outcome in ((b"", Outcome.OK), (whole[:-9], Outcome.TRUNCATED)):
+        reader = StreamReader(gemini)
+        reader.feed(whole + rest, 1, "loop")
+        assert reader.end(cut=True).outcome is outcome
+
+
+@pytest.mark.parametrize("line_end", [b"", b"\n"])
+def test_a_last_event_that_lacks_only_its_blank_line_counts(line_end: bytes) -> None:
+    reader = read((1, token() + STOP + usage(7, 3) + DONE.rstrip() + line_end))
+    assert reader.end(cut=False) == Ending(Outcome.OK)
+    assert reader.done
+    assert ending(token(), STOP, usage(7, 3).rstrip() + line_end) == Ending(Outcome.OK)
+
+
+def test_half_an_event_behind_the_terminator_is_nothing() -> None:
+    assert ending(token(), STOP, DONE, b"data: {") == Ending(Outcome.OK)
+
+
 def test_a_connection_cut_after_the_reason_lacks_its_terminator() -> None:
     assert ending(token(), STOP, cut=True).outcome is Outcome.TRUNCATED
 
@@ -247,6 +274,43 @@ def test_a_malformed_chunk_spoils_the_stream_and_its_tokens_still_count() -> Non
 @pytest.mark.parametrize("body", [b'{"choices":[]}', b'\n {"a":\n1}\n', b"[]"])
 def test_one_json_body_is_not_a_stream(body: bytes) -> None:
     assert ending(body).outcome is Outcome.NOT_STREAMED
+
+
+@pytest.mark.parametrize(
+    ("spoken", "body"),
+    [
+        ("openai-chat", b'{"error":{"message":"overloaded","type":"server_error"}}'),
+        ("openai-chat", b'{\n  "error": "overloaded"\n}\n'),
+        ("openai-chat", b'{"object":"error","message":"overloaded"}'),
+        ("openai-completions", b'{"error":{"message":"overloaded"}}'),
+        ("openai-responses", b'{"error":{"message":"overloaded"}}'),
+        (
+            "anthropic-messages",
+            b'{"type":"error","error":{"type":"overloaded_error","message":"overloaded"}}',
+        ),
+        ("gemini", b'{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}'),
+        ("ollama-chat", b'{"error":"overloaded"}'),
+        ("azure", b'{"error":{"message":"overloaded"}}'),
+    ],
+)
+def test_one_json_body_that_is_an_error_is_told_as_one(spoken: str, body: bytes) -> None:
+    reader = StreamReader(dialect(spoken))
+    reader.feed(body, 1, "loop")
+    assert reader.end(cut=False) == Ending(Outcome.STREAM_ERROR, "overloaded")
+
+
+def test_a_long_error_in_one_json_body_is_read_whole() -> None:
+    message = "overloaded " * 300
+    assert ending(b'{"error":{"message":"%b"}}' % message.encode()).error == message
+
+
+def test_a_limit_in_one_json_body_is_a_rate_limit() -> None:
+    said = ending(b'{"error":{"message":"slow down","code":429}}')
+    assert said == Ending(Outcome.RATE_LIMITED, "slow down")
+
+
+def test_one_json_body_that_names_no_error_is_no_error() -> None:
+    assert ending(b'{"object":"chat.completion","choices":[],"error":null}').outcome is Outcome.NOT_STREAMED
 
 
 def test_a_page_is_no_event_stream() -> None:
