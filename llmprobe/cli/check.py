@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.cli import exit_codes
+from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import DEFAULT_DIALECT, Endpoint, Scenario
 from llmprobe.core.target import is_loopback, is_sim, parse_sim
@@ -75,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
+    if (trouble := scenario.without_idle()) is not None:
+        raise UsageError(trouble)
     dialect(scenario.endpoint.dialect)
     if is_sim(scenario.endpoint.url):
         preset(parse_sim(scenario.endpoint.url).preset)

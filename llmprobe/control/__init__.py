@@ -7,24 +7,24 @@ from llmprobe.core.tick import Goal
 
 
 def _knee(goal: Goal) -> Strategy:
+    from llmprobe.control.idle import begin
     from llmprobe.control.knee import Knee
-    from llmprobe.control.search import Search
 
-    return Search(goal, Knee(goal))
+    return begin(goal, Knee)
 
 
 def _stairs(goal: Goal) -> Strategy:
-    from llmprobe.control.search import Search
+    from llmprobe.control.idle import begin
     from llmprobe.control.stairs import Stairs
 
-    return Search(goal, Stairs(goal))
+    return begin(goal, Stairs)
 
 
 def _aimd(goal: Goal) -> Strategy:
     from llmprobe.control.aimd import Aimd
-    from llmprobe.control.search import Search
+    from llmprobe.control.idle import begin
 
-    return Search(goal, Aimd(goal))
+    return begin(goal, Aimd)
 
 
 STRATEGIES: dict[str, Callable[[Goal], Strategy]] = {"knee": _knee, "stairs": _stairs, "aimd": _aimd}

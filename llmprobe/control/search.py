@@ -59,12 +59,17 @@ class Search:
         self._plan: Plan | None = None
         self._asked: float | None = None
 
-    def step(self, tick: Tick) -> Action:
-        """Take in what happened, and say what to do."""
+    def recall(self, tick: Tick) -> None:
+        """Take in what happened before it was begun."""
         self._evidence.take(tick)
         if not tick.armed:
-            self._plan = self._asked = None
             self._watch()
+
+    def step(self, tick: Tick) -> Action:
+        """Take in what happened, and say what to do."""
+        self.recall(tick)
+        if not tick.armed:
+            self._plan = self._asked = None
             return Action("watches: a hand has the load, and what it shows counts")
         if self._asked is not None and tick.load != self._asked:
             return self._stays()

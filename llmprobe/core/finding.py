@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from llmprobe.core.load import LoadKind
+from llmprobe.core.units import people_seconds
 
 Cause = Literal[
     "ttft", "ttfo", "itl", "tpot", "e2e", "errors", "goodput",
@@ -78,6 +79,8 @@ class Finding(Struct, frozen=True):
     """Between the first and the last of these failures."""
     noise: str | None = None
     """What slowed the endpoint down for a while only, if something did."""
+    idle: dict[str, float] = {}
+    """Medians of one user in seconds, by metric, where an objective is relative to them."""
 
 
 class Mix(Struct, frozen=True):
@@ -182,6 +185,9 @@ def _people(finding: Finding) -> str:
 
 def _marks(finding: Finding) -> str:
     said = [f"{mark[0].upper()}{mark[1:]}." for mark in (finding.drift, finding.noise) if mark]
+    if finding.idle:
+        alone = ", ".join(f"{metric.upper()} {people_seconds(s)}" for metric, s in finding.idle.items())
+        said.append(f"Idle is the median of one user: {alone}.")
     if (knee := finding.knee) is not None:
         load, low, high = (_number(at, finding.kind) for at in (knee.load, knee.low, knee.high))
         said.insert(0, f"Throughput stops growing at about {load} ({low} to {high}).")

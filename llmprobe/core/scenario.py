@@ -118,3 +118,14 @@ class Scenario(Struct, frozen=True):
     stop: Stop = Stop()
     prices: Prices | None = None
     baseline: Baseline | None = None
+
+    def without_idle(self) -> str | None:
+        """Why its stages can't tell an objective relative to one user, if there is such a one; for people."""
+        relative = next((slo for slo in self.slo if slo.unmeasured), None)
+        alone = self.load.kind == "users" and any(stage.to == 1 for stage in self.load.stages)
+        if relative is None or alone or not self.load.stages:
+            return None
+        return (
+            f"'{relative}' is relative to one user, and no stage is of one; add {{ to = 1, hold = \"30s\" }} "
+            "to the stages, or search with llmprobe find"
+        )

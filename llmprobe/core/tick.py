@@ -85,3 +85,5 @@ class Action(Struct, frozen=True):
     toward: float | None = None
     """The load it expects to end at, for the ghost mark."""
     finding: Finding | None = None
+    idle: dict[str, float] = {}
+    """What one user was answered in, as `Finding.idle`, once it is known where it is needed."""

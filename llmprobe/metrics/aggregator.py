@@ -4,7 +4,7 @@ Live figures are over the last `WINDOW_S`; early in a run, over what there was o
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from llmprobe.core.events import (
     Event,
@@ -69,6 +69,10 @@ class Aggregator:
         self._started = 0
         self._target = 0.0
         self._last_error: str | None = None
+
+    def measured(self, idle: Mapping[str, float]) -> None:
+        """What one user alone was answered in is known: from now on objectives relative to that count."""
+        self._levels.slos = tuple(slo.measured(idle) for slo in self._levels.slos)
 
     def fold(self, events: Iterable[Event]) -> None:
         """Take in a batch, in order."""

@@ -130,14 +130,16 @@ class Levels:
     """Folds changes of load and finished requests, in order of their end."""
 
     def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users", speed: float = 1.0) -> None:
-        """`slos` are scaled to an endpoint whose clock runs `speed` times faster than real."""
-        self._slos = slos
+        """`slos` are scaled to an endpoint whose clock runs `speed` times faster than real.
+
+        They may be set anew, once the bounds relative to one user are known.
+        """
+        self.slos = slos
         self._kind = kind
         self._speed = speed
         self._visits: dict[int, _Visit] = {}
         self._places: dict[float, _Place] = {}
         self._current: _Visit | None = None
-        self._ttft_bound_s = min((slo.bound for slo in slos if slo.metric == "ttft"), default=None)
 
     def change(self, event: LoadChanged) -> bool:
         """A level begins; false when another worker told of it already."""
@@ -149,7 +151,7 @@ class Levels:
         if event.level_id != WARMUP_LEVEL and event.target > 0:
             place = self._places.get(event.target)
             if place is None:
-                place = self._places[event.target] = _Place(Health(self._slos, self._speed))
+                place = self._places[event.target] = _Place(Health(self.slos, self._speed))
         visit = _Visit(event, self._kind, fell=fell, place=place)
         if place is not None:
             place.visits.append(visit)
@@ -166,7 +168,7 @@ class Levels:
         if record.started_s < visit.settled_s:
             visit.place.settling += 1
             return False
-        visit.place.count(record, self._slos)
+        visit.place.count(record, self.slos)
         return True
 
     def observe(self, moment: Moment) -> None:
@@ -192,11 +194,12 @@ class Levels:
         """Requests without a first token, as `(level_id, started_s)`: those past the bound are violations."""
         for place in self._places.values():
             place.overdue = 0
-        if self._ttft_bound_s is None:
+        bound_s = min((slo.bound for slo in self.slos if slo.metric == "ttft"), default=None)
+        if bound_s is None:
             return
         for level_id, started_s in waiting:
             visit = self._visits.get(level_id)
-            if visit is None or visit.place is None or now_s - started_s <= self._ttft_bound_s:
+            if visit is None or visit.place is None or now_s - started_s <= bound_s:
                 continue
             visit.place.overdue += started_s >= visit.settled_s
 

@@ -10,7 +10,8 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Baseline
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
 from llmprobe.core.units import format_share, people_seconds
-from llmprobe.metrics.levels import TPOT_TOKENS, breaks
+from llmprobe.metrics.durations import latencies
+from llmprobe.metrics.levels import breaks
 from llmprobe.metrics.percentiles import quantile
 from llmprobe.metrics.snapshot import Percentiles
 from llmprobe.report.result import Latency, SloResult, Verdict
@@ -39,7 +40,7 @@ def judge_slo(slo: Slo, slos: tuple[Slo, ...], records: Sequence[RequestRecord],
     value, n = _value(slo, slos, records, itl)
     if value is None or n < needed:
         return SloResult(str(slo), None, n, None, needed)
-    return SloResult(str(slo), value, n, slo.met_by(value), needed)
+    return SloResult(str(slo), value, n, None if slo.unmeasured else slo.met_by(value), needed)
 
 
 def _value(
@@ -62,17 +63,6 @@ def _share(of: Sequence[bool]) -> tuple[float | None, int]:
     return (sum(of) / len(of) if of else None), len(of)
 
 
-def latencies(records: Sequence[RequestRecord], metric: str) -> list[float]:
-    """A figure of all completed requests that have it; TPOT from 8 output tokens on."""
-    return [
-        value
-        for record in records
-        if record.outcome.completed
-        and (value := getattr(record, f"{metric}_s")) is not None
-        and (metric != "tpot" or (record.output_tokens or 0) >= TPOT_TOKENS)
-    ]
-
-
 def verdict(
     slos: Sequence[SloResult],
     *,
@@ -81,7 +71,7 @@ def verdict(
     completed: int,
     failures: Sequence[RequestRecord],
     bound: str | None,
-    baseline: Sequence[Objection],
+    others: Sequence[Objection],
     found: Finding | None = None,
 ) -> Verdict:
     """All objections together; `reasons` has each as a sentence, the gravest first.
@@ -101,7 +91,7 @@ def verdict(
         slos = [SloResult(slo.slo, slo.value, slo.n, None, slo.needed) for slo in slos]
         objections.append(Objection(REFUSED, f"no verdict: the probe was the bottleneck ({bound})"))
     else:
-        objections.extend(baseline)
+        objections.extend(others)
     objections.extend(
         Objection(REFUSED if slo.passed is None else FAILED, f"{slo.slo}: {said(slo)}")
         for slo in slos
@@ -135,6 +125,15 @@ def judge_baseline(baseline: Baseline | None, latency: Latency) -> list[Objectio
             worse = f"{people_seconds(value)} is more than {allowed} (n = {spread.n})"
             objections.append(Objection(FAILED, f"baseline {name}: {worse}"))
     return objections
+
+
+def judge_unmeasured(slos: Sequence[Slo]) -> list[Objection]:
+    """Objectives relative to one user, where no level of one user was long enough to measure."""
+    return [
+        Objection(REFUSED, f"{slo}: no level of one user shows what idle is; add a stage with 1 user")
+        for slo in slos
+        if slo.unmeasured
+    ]
 
 
 def _nothing_came(failures: Sequence[RequestRecord]) -> Objection:

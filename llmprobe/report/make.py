@@ -17,12 +17,13 @@ from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.slo import QUANTILES, SAMPLES_FOR, Slo
 from llmprobe.core.target import speed_of
+from llmprobe.metrics.durations import idle_of, latencies
 from llmprobe.metrics.levels import Levels
 from llmprobe.metrics.moments import Moment
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.snapshot import LevelFigures, Percentiles
 from llmprobe.report.files import FORMAT, Changed, RunFiles
-from llmprobe.report.judge import judge_baseline, judge_slo, latencies, verdict
+from llmprobe.report.judge import judge_baseline, judge_slo, judge_unmeasured, verdict
 from llmprobe.report.result import (
     Capacity,
     Cost,
@@ -55,6 +56,10 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     speed = speed_of(scenario.endpoint.url)
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     settled = _settled(run, records, slos, scenario)
+    if any(slo.unmeasured for slo in slos):
+        idle = _idle(run.found, settled, scenario)
+        slos = tuple(slo.measured(idle) for slo in slos)
+        settled = _settled(run, records, slos, scenario)
     latency = _latency(settled)
     counting = _at_capacity(run.found, settled.records)
     began, ended = run.began, run.ended
@@ -81,7 +86,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
             completed=totals.completed,
             failures=[record for record in records if record.outcome.failed],
             bound=probe.why,
-            baseline=judge_baseline(scenario.baseline, latency),
+            others=[*judge_unmeasured(slos), *judge_baseline(scenario.baseline, latency)],
         ),
         totals=totals,
         warmup_requests=sum(record.level_id == WARMUP_LEVEL for record in records),
@@ -175,6 +180,14 @@ def _totals(records: Sequence[RequestRecord], series: Sequence[Moment]) -> Total
         user_s=math.fsum(moment.user_s for moment in series),
         backed_off_s=math.fsum(moment.backed_off_s for moment in series),
     )
+
+
+def _idle(finding: Finding | None, settled: _Settled, scenario: Scenario) -> dict[str, float]:
+    """What one user alone was answered in: as the search measured it, else at the level of one user."""
+    if finding is not None:
+        return finding.idle
+    alone = [r for r in settled.records if scenario.load.kind == "users" and r.users == 1]
+    return idle_of(alone)
 
 
 def _at_capacity(finding: Finding | None, records: Sequence[RequestRecord]) -> Sequence[RequestRecord]:

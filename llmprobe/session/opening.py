@@ -51,6 +51,8 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
     """Start what a run needs; the session is idle. Raises `LlmprobeError` and leaves nothing behind."""
     async with AsyncExitStack() as stack:
         scenario = with_caps(scenario)
+        if options.timed and (trouble := scenario.without_idle()) is not None:
+            raise UsageError(trouble)
         _check_open_files(scenario, options)
         corpus = open_corpus(scenario.prompts, options.base)
         key = key_of(scenario)

@@ -33,6 +33,8 @@ class Searching(Struct, frozen=True):
     toward: float | None = None
     """The load it expects to end at."""
     finding: Finding | None = None
+    idle: dict[str, float] = {}
+    """What one user was answered in, as `Finding.idle`."""
 
 
 class Search:
@@ -48,6 +50,7 @@ class Search:
         self._strategy: Strategy | None = None
         self._armed = False
         self._said = Action("")
+        self._idle: dict[str, float] = {}
         self._finding: Finding | None = None
 
     @property
@@ -60,7 +63,8 @@ class Search:
         """None until it was armed."""
         if self._strategy is None:
             return None
-        return Searching(self._name, self._armed, self._said.says, self._said.toward, self._finding)
+        said, idle = self._said, self._idle
+        return Searching(self._name, self._armed, said.says, said.toward, self._finding, idle)
 
     def fold(self, batch: Iterable[Event]) -> None:
         """Take in what the engine tells, in order."""
@@ -102,6 +106,7 @@ class Search:
         if self._finding is not None:
             return self._said
         action = self._strategy.step(tick)
+        self._idle = action.idle
         if self._armed:
             self._said, self._finding = action, action.finding
             self._armed = action.finding is None

@@ -316,6 +316,8 @@ class Session:
         action = self._search.step(elapsed_s, requests_left=self._ledger.left, bound=self._aggregator.bound)
         if not armed:
             return
+        if action.idle:
+            self._aggregator.measured(action.idle)
         if action.finding is not None:
             await self._found(action.finding, elapsed_s)
         elif action.move is not None and action.move.load != self._target:

@@ -6,6 +6,7 @@ from rich.style import Style
 
 from llmprobe.core.slo import LATENCIES, Slo
 from llmprobe.core.target import speed_of
+from llmprobe.metrics.durations import ENOUGH
 from llmprobe.metrics.snapshot import Percentiles, Snapshot
 from llmprobe.session.view import View
 from llmprobe.tui.widgets.ink import Ink
@@ -26,11 +27,15 @@ class Goal:
     @property
     def met(self) -> bool | None:
         """Whether it is kept right now; None where that can't be said."""
-        return None if self.value is None or self.refused else self.slo.met_by(self.value)
+        if self.value is None or self.refused or self.slo.unmeasured:
+            return None
+        return self.slo.met_by(self.value)
 
     @property
     def margin(self) -> str:
-        """How far the value is from the bound: `46 % ok`, `18 % over`, `too few`, `refused`."""
+        """How far the value is from the bound: `46 % ok`, `18 % over`, or why that can't be said."""
+        if self.slo.unmeasured:
+            return "no idle yet"
         if self.value is None:
             return TOO_FEW
         if self.refused:
@@ -49,16 +54,28 @@ class Goal:
 def goals(view: View) -> list[Goal]:
     """All of the scenario, in its order."""
     speed = speed_of(view.scenario.endpoint.url)
-    bound = view.snapshot.probe_bound is not None
+    bound, idle = view.snapshot.probe_bound is not None, _idle(view)
     return [
-        Goal(slo.scaled(speed), _live(slo, view.snapshot), _samples(slo, view.snapshot), bound)
+        Goal(slo.scaled(speed).measured(idle), _live(slo, view.snapshot), _samples(slo, view.snapshot), bound)
         for slo in view.scenario.slo
     ]
 
 
 def bound_of(view: View, metric: str) -> float | None:
     """The bound in seconds of the first objective on a latency, if there is one."""
-    return next((goal.slo.bound for goal in goals(view) if goal.slo.metric == metric), None)
+    known = (goal.slo for goal in goals(view) if not goal.slo.unmeasured)
+    return next((slo.bound for slo in known if slo.metric == metric), None)
+
+
+def _idle(view: View) -> dict[str, float]:
+    """What one user was answered in: as the search measured it, else at the level of one user."""
+    if view.search is not None and view.search.idle:
+        return view.search.idle
+    alone = next((level for level in view.snapshot.levels if level.users == 1), None)
+    if alone is None or alone.ttft.n < ENOUGH:
+        return {}
+    medians = (("ttft", alone.ttft.p50), ("tpot", alone.tpot.p50))
+    return {metric: median_s for metric, median_s in medians if median_s is not None}
 
 
 def _over(share: float) -> str:

@@ -14,9 +14,9 @@ _HEAD = 'format = 1\n[endpoint]\nurl = "{url}"\n'
 def check(tmp_path, capsys):
     """Check a scenario of this text; what is printed."""
 
-    def run(text: str, *options: str, url: str = "sim") -> str:
+    def run(text: str, *options: str, url: str = "sim", head: str = _HEAD) -> str:
         file = tmp_path / "s.toml"
-        file.write_text(_HEAD.format(url=url) + text)
+        file.write_text(head.format(url=url) + text)
         assert dispatch(["check", str(file), *options]) == 0
         out: str = capsys.readouterr().out
         return out
@@ -89,3 +89,13 @@ def test_json_says_the_same(check):
 def test_what_is_unsound_is_told_with_its_place(check, text, url, says):
     with pytest.raises(UsageError, match=says):
         check(text, url=url)
+
+
+def test_an_objective_relative_to_one_user_needs_a_stage_of_one(check):
+    relative = 'slo = ["p95 ttft < 3x idle"]\n'
+    head = _HEAD.replace("[endpoint]", relative + "[endpoint]")
+    with pytest.raises(UsageError, match="no stage is of one; add"):
+        check('[load]\nstages = [{ to = 4, hold = "1m" }]\n', head=head)
+    assert "2 stages" in check(
+        '[load]\nstages = [{ to = 1, hold = "9s" }, { to = 4, hold = "9s" }]\n', head=head
+    )

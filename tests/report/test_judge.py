@@ -26,7 +26,7 @@ def _judge(text, records, *others):
 def _verdict(*slos, **said_of_the_run):
     usual = {
         "ended_reason": "plan", "ended_message": "all stages are done", "completed": 1, "failures": [],
-        "bound": None, "baseline": [],
+        "bound": None, "others": [],
     }  # fmt: skip
     return verdict(slos, **{**usual, **said_of_the_run})
 
@@ -111,7 +111,7 @@ def test_when_several_hold_the_gravest_wins_and_all_are_said():
         (0, {"ended_reason": "requests"}),
         (0, {"ended_reason": "stopped"}),
         (0, {"ended_reason": None}),
-        (1, {"baseline": [Objection(1, "worse")]}),
+        (1, {"others": [Objection(1, "worse")]}),
     ],
 )
 def test_each_end_of_a_run_has_its_exit_code(code, of_the_run):

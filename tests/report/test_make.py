@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from llmprobe.core.finding import Finding
 from llmprobe.core.load import Load
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Baseline, Endpoint, Prices
 from llmprobe.core.slo import parse_slos
-from llmprobe.report.files import Changed, Ended
+from llmprobe.report.files import Changed, Ended, Found
 from llmprobe.report.formats import FORMATS
 from llmprobe.report.make import make_result
 
@@ -227,3 +228,39 @@ def test_a_wait_here_and_there_shaped_nothing(make, scenario):
     series = [make.moment(float(s), 4, backed_off_s=0.03) for s in range(1, 31)]
     result = make_result(make.run(_alone(make), [AT_ONE, make.DONE], series), scenario)
     assert "backing off" not in FORMATS["text"](result)
+
+
+RELATIVE = parse_slos(["p95 ttft < 3x idle"])
+
+
+def _then_four(make, ttft_s, alone=30):
+    """One user for so many seconds, then four."""
+    records = _alone(make, alone, users=1)
+    records += [
+        make.record(40.0 + k, 1.0, index=100 + 4 * k + user, user=user, level_id=1, ttft_s=ttft_s)
+        for k in range(30)
+        for user in range(4)
+    ]
+    return make.run(records, [AT_ONE, Changed(40.0, 1, 4), make.DONE])
+
+
+@pytest.mark.parametrize(("ttft_s", "passed"), [(0.59, True), (0.61, False)])
+def test_an_objective_relative_to_one_user_is_judged_by_the_level_of_one(make, scenario, ttft_s, passed):
+    (slo,) = make_result(_then_four(make, ttft_s), replace(scenario, slo=RELATIVE)).verdict.slos
+    assert (slo.slo, slo.passed) == ("p95 ttft < 3x idle = 600ms", passed)
+
+
+def test_without_a_level_of_one_user_a_relative_objective_has_no_verdict(make, scenario):
+    verdict = make_result(_then_four(make, 0.3, alone=3), replace(scenario, slo=RELATIVE)).verdict
+    assert (verdict.exit_code, verdict.slos[0].value, verdict.slos[0].passed) == (5, 0.3, None)
+    assert verdict.reasons == (
+        "p95 ttft < 3x idle: no level of one user shows what idle is; add a stage with 1 user",
+    )
+
+
+def test_after_a_search_a_relative_objective_is_judged_by_what_the_search_measured(make, scenario):
+    found = Finding(4, 4.0, 4.0, 5.0, "ttft", idle={"ttft": 0.1})
+    run = _then_four(make, 0.4)
+    run = replace(run, lines=(*run.lines, Found(70.0, found)))
+    (slo,) = make_result(run, replace(scenario, slo=RELATIVE)).verdict.slos
+    assert (slo.slo, slo.passed) == ("p95 ttft < 3x idle = 300ms", False)

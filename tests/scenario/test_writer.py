@@ -1,5 +1,6 @@
 """What is written is read back as an equal scenario, and reads well; keys are left out."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,11 @@ json_values = st.recursive(
     max_leaves=8,
 )  # fmt: skip
 header_values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
-slos = st.builds(
-    Slo, st.sampled_from(LATENCIES), st.floats(1e-6, 1e4), st.sampled_from(sorted(QUANTILES))
-) | st.builds(Slo, st.sampled_from(["errors", "goodput"]), st.floats(0, 1))
+slos = (
+    st.builds(Slo, st.sampled_from(LATENCIES), st.floats(1e-6, 1e4), st.sampled_from(sorted(QUANTILES)))
+    | st.builds(Slo, st.sampled_from(["errors", "goodput"]), st.floats(0, 1))
+    | st.sampled_from([Slo("ttft", math.inf, "p95", 3.0), Slo("e2e", math.inf, "p50", 1.5)])
+)
 retries = st.builds(
     lambda how, first_s, more_s: Retry(how, first_s, first_s + more_s),
     st.sampled_from(["obey", "ignore"]), seconds, spans,

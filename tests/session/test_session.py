@@ -14,6 +14,7 @@ from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.load import Load, Stage
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Endpoint, Prices, Stop
+from llmprobe.core.slo import parse_slos
 from llmprobe.report.files import read_run
 from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.session import DRAIN_S
@@ -265,3 +266,9 @@ async def test_a_cap_is_reached_when_its_requests_were_sent_not_while_users_back
     )  # fmt: skip
     result = await _finish(await open_(dead, timed=True, guard=True))
     assert result.totals.requests == 4
+
+
+async def test_a_replay_that_never_has_one_user_is_refused_an_objective_relative_to_one(open_, scenario):
+    relative = replace(scenario, slo=parse_slos(["p95 ttft < 3x idle"]))
+    with pytest.raises(UsageError, match="no stage is of one"):
+        await open_(relative, timed=True)

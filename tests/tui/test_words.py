@@ -8,10 +8,13 @@ from msgspec.structs import replace
 from llmprobe.core.errors import UsageError
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Endpoint, Scenario
+from llmprobe.core.slo import parse_slos
+from llmprobe.metrics.snapshot import LevelFigures, Percentiles
+from llmprobe.session.search import Searching
 from llmprobe.session.view import State
 from llmprobe.tui.chronicle import happenings
 from llmprobe.tui.edit import edited
-from llmprobe.tui.goals import goals
+from llmprobe.tui.goals import bound_of, goals
 from llmprobe.tui.keys import BY_ACTION, KEYS
 from llmprobe.tui.layout import Pane, visible_panes
 from llmprobe.tui.wording import clock, count, figure, percent, place, state_of, tight
@@ -75,6 +78,20 @@ def test_goals_follow_the_clock_of_a_fast_simulator(stage: Any) -> None:
 
 def test_a_goal_without_samples_is_neither_kept_nor_missed(stage: Any) -> None:
     assert [goal.met for goal in goals(stage.IDLE)] == [None, None, None]
+
+
+def test_a_goal_relative_to_one_user_is_open_until_that_one_was_measured(stage: Any) -> None:
+    view = stage.running_view()
+    view = replace(view, scenario=replace(view.scenario, slo=parse_slos(["p95 ttft < 3x idle"])))
+    (unknown,) = goals(view)
+    assert (unknown.met, unknown.margin, bound_of(view, "ttft")) == (None, "no idle yet", None)
+    searched = replace(view, search=Searching("knee", True, "", idle={"ttft": 1.5}))
+    (known,) = goals(searched)
+    assert (str(known.slo), known.met) == ("p95 ttft < 3x idle = 4.5s", True)
+    alone = LevelFigures(1, None, 9, 0, 20.0, Percentiles(n=9, p50=0.1), Percentiles(), None, None, None)
+    by_hand = replace(view, snapshot=replace(view.snapshot, levels=(alone,)))
+    assert bound_of(by_hand, "ttft") == 0.3
+    assert goals(by_hand)[0].met is False
 
 
 def test_events_tell_load_states_and_first_failures_once(stage: Any) -> None:
