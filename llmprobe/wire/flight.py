@@ -20,7 +20,7 @@ from llmprobe.wire.dialects.dialect import Dialect, Usage, WireRequest
 from llmprobe.wire.rate_limit import parse_rate_limit
 from llmprobe.wire.reader import Ending, Listener, StreamReader
 from llmprobe.wire.reply import Reply, Tokenizer
-from llmprobe.wire.trouble import refusal, secrets_in
+from llmprobe.wire.trouble import compression, refusal, secrets_in
 
 MAX_ERROR_BODY = 64 * 1024
 END_GRACE_S = 1.0
@@ -227,6 +227,8 @@ class Flight:
             return refusal(self.status, self._headers, bytes(self._error_body))
         ours = trouble is not None and trouble.outcome in _BROKEN_OFF
         ending = self.reader.end(cut=trouble is not None and not ours)
+        if ending.outcome is Outcome.MALFORMED and (packed := compression(self._headers)) is not None:
+            ending = Ending(Outcome.MALFORMED, f"the body is {packed}-encoded, {_why_packed(self.request)}")
         if trouble is None or self.reader.done or (self.status is not None and not ours):
             return ending
         return trouble
@@ -249,6 +251,13 @@ class Flight:
 
     def _since(self, at_ns: int | None) -> float | None:
         return _seconds(self.start_ns, at_ns)
+
+
+def _why_packed(request: WireRequest) -> str:
+    asked = next((v for name, v in request.headers.items() if name.lower() == "accept-encoding"), "identity")
+    if asked == "identity":
+        return "though only identity was asked for"
+    return f"as the request's Accept-Encoding ({asked}) allows; leave that header out"
 
 
 def _after(at_ns: int, seconds: float) -> int:

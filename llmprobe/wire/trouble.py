@@ -42,10 +42,21 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Ending:
     if status < 400:
         to = headers.get("location", "nowhere")
         return Ending(Outcome.CLIENT_ERROR, f"HTTP {status}: it redirects to {to}; use that address")
-    said = error_message(status, body)
+    packed = compression(headers)
+    said = (
+        f"{error_message(status, b'')} (its body is {packed}-encoded)"
+        if packed
+        else error_message(status, body)
+    )
     if status == 429:
         return Ending(Outcome.RATE_LIMITED, said)
     return Ending(Outcome.SERVER_ERROR if status >= 500 else Outcome.CLIENT_ERROR, said)
+
+
+def compression(headers: Mapping[str, str]) -> str | None:
+    """What an answer's body is compressed with; nothing here reads it then."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    return encoding if encoding not in {"", "identity"} else None
 
 
 def secrets_in(headers: Mapping[str, str]) -> set[str]:

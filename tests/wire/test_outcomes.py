@@ -1,6 +1,7 @@
 """Every outcome that an endpoint or the network can bring about, provoked over a real socket."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from llmprobe.core.outcome import Outcome
-from llmprobe.core.scenario import Timeouts
+from llmprobe.core.scenario import Endpoint, Timeouts
 from llmprobe.wire.exchange import exchange
 from llmprobe.wire.flight import Flight
 
@@ -122,6 +123,37 @@ async def test_an_error_of_any_shape_inside_a_200_is_a_stream_error(
 async def test_a_429_inside_a_200_is_rate_limited(answer: Answer, ask: Ask, event: bytes) -> None:
     reply = await ask(await answer(stream(event)))
     assert (reply.outcome, reply.status) == (Outcome.RATE_LIMITED, 200)
+
+
+PACKED = gzip.compress(TEXT + finish("stop") + DONE)
+
+
+def packed(status: bytes) -> bytes:
+    head = b"HTTP/1.1 %b\r\nContent-Encoding: GZip\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(PACKED)) + PACKED
+
+
+async def test_a_compressed_stream_is_told_as_one(answer: Answer, ask: Ask) -> None:
+    reply = await ask(await answer(packed(b"200 OK")))
+    assert reply.outcome is Outcome.MALFORMED
+    assert reply.error == "the body is gzip-encoded, though only identity was asked for"
+
+
+async def test_a_compressed_stream_that_was_asked_for_says_what_to_leave_out(
+    answer: Answer, ask: Ask
+) -> None:
+    url = await answer(packed(b"200 OK"))
+    endpoint = Endpoint(url, headers={"accept-encoding": "gzip, br"})
+    reply = await ask(url, endpoint=endpoint)
+    assert reply.error == (
+        "the body is gzip-encoded, as the request's Accept-Encoding (gzip, br) allows; leave that header out"
+    )
+
+
+async def test_a_compressed_refusal_is_not_quoted(answer: Answer, ask: Ask) -> None:
+    reply = await ask(await answer(packed(b"403 Forbidden")))
+    assert reply.outcome is Outcome.CLIENT_ERROR
+    assert reply.error == "HTTP 403: Forbidden (its body is gzip-encoded)"
 
 
 @pytest.mark.parametrize(
