@@ -128,6 +128,12 @@ def _body(text: str) -> dict[str, Any]:
         raise UsageError(f"--body is not JSON: {error}") from None
     if not isinstance(body, dict):
         raise UsageError("--body must be a JSON object, as in '{\"temperature\": 0}'")
+    from llmprobe.scenario.values import InsideError, check_json
+
+    try:
+        check_json(body)
+    except InsideError as error:
+        raise UsageError(f"--body: {'.'.join(map(str, error.inside))} {error}") from None
     return body
 
 

@@ -59,6 +59,8 @@ def speed_of(target: str) -> float:
 
 def host_of(url: str) -> str:
     """Host name of an URL, lower case; `UsageError` says what a right URL looks like."""
+    if " " in url or not url.isprintable():
+        raise UsageError(f"{url!r} is not an URL: a space or a control character is in it")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -22,7 +22,7 @@ from llmprobe.metrics.levels import Levels
 from llmprobe.metrics.moments import Moment
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.snapshot import LevelFigures, Percentiles
-from llmprobe.report.files import FORMAT, Changed, RunFiles
+from llmprobe.report.files import FORMAT, Began, Changed, RunFiles
 from llmprobe.report.judge import judge_baseline, judge_slo, judge_unmeasured, verdict
 from llmprobe.report.result import (
     Capacity,
@@ -142,7 +142,7 @@ def _change(fold: Levels, change: Changed) -> None:
 def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
     """The newest time that anything tells of."""
     times = [record.ended_s for record in records] + [moment.at_s for moment in run.series]
-    return max(times, default=0.0)
+    return max([*times, *(line.at_s for line in run.lines if not isinstance(line, Began))], default=0.0)
 
 
 def _latency(settled: _Settled) -> Latency:

@@ -6,6 +6,7 @@ Whatever came from an endpoint is stripped of what a terminal would obey, and ca
 import textwrap
 from collections.abc import Iterator
 
+from llmprobe.core.outcome import Outcome
 from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds, people_usd
 from llmprobe.metrics.snapshot import Percentiles
@@ -17,7 +18,7 @@ _HOLLOW = "-"
 _WORDS = {0: "PASSED", 1: "FAILED", 3: "NO RESULT", 5: "NO VERDICT"}
 _SHAPES = 0.01
 """Of the users' time: what backing off takes from here on is told."""
-_UNEVENTFUL = frozenset({"ok", "length", "cancelled"})
+_OURS = {"cancelled": "cancelled by us", "lost": "lost with their worker"}
 
 
 def render(result: Result) -> str:
@@ -87,12 +88,12 @@ def _verdict(result: Result) -> Iterator[str]:
 def totals(result: Result) -> str:
     """How many requests there were, how they ended, and what they took."""
     counted = result.totals
-    counts = f"{counted.requests} requests: {counted.completed} completed, {counted.failed} failed"
-    if "cancelled" in counted.outcomes:
-        counts += f", {counted.outcomes['cancelled']} cancelled by us"
-    parts = [counts]
-    if bad := [f"{n} {name}" for name, n in counted.outcomes.items() if name not in _UNEVENTFUL]:
-        parts.append("of them " + ", ".join(bad))
+    failed = ", ".join(f"{n} {name}" for name, n in counted.outcomes.items() if Outcome(name).failed)
+    counts = [f"{counted.completed} completed", f"{counted.failed} failed" + (failed and f" ({failed})")]
+    counts += [f"{counted.outcomes[name]} {said}" for name, said in _OURS.items() if name in counted.outcomes]
+    if filtered := counted.outcomes.get("content_filter"):
+        counts[0] += f" ({filtered} content_filter)"
+    parts = [f"{counted.requests} requests: " + ", ".join(counts)]
     sent = "unknown" if counted.input_tokens is None else counted.input_tokens
     parts.append(f"{sent} tokens in, {counted.output_tokens or 0} out")
     if counted.usd is not None:

@@ -183,7 +183,7 @@ def body(raw: Any) -> dict[str, Any]:
     merged = table(raw)
     if (name := secret_field(merged)) is not None:
         raise InsideError(f"carries a key; {REMEDY}", name)
-    _check_json(merged)
+    check_json(merged)
     return merged
 
 
@@ -241,14 +241,15 @@ def said(raw: Any) -> str:
     return spelled if len(spelled) <= 60 else spelled[:59] + "…"
 
 
-def _check_json(value: Any, *inside: str | int) -> None:
+def check_json(value: Any, *inside: str | int) -> None:
+    """Raise `InsideError` where it is none, though Python reads it, or where no frame can carry it."""
     match value:
         case dict():
             for name, inner in value.items():
-                _check_json(inner, *inside, name)
+                check_json(inner, *inside, name)
         case list():
             for position, inner in enumerate(value):
-                _check_json(inner, *inside, position)
+                check_json(inner, *inside, position)
         case bool() | str() | None:
             pass
         case int():

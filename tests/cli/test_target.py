@@ -106,6 +106,7 @@ def test_another_target_keeps_the_dialect_unless_its_address_is_to_tell():
 
 @pytest.mark.parametrize(("target", "says"), [
     ("ftp://x", "is not an URL"), ("nowhere.toml", "is no URL"), (".", "is a folder"), ("a b", "is no URL"),
+    ("http://127.0.0.1:1/v 1", "a space or a control character is in it"),
     ("curl", "the curl command has no address"),
 ])  # fmt: skip
 def test_what_is_no_target_is_said(target, says):

@@ -97,6 +97,14 @@ def test_what_is_no_address_is_refused_with_a_right_one(url: str) -> None:
         host_of(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://a b/v1", "http://host/v 1", " http://host", "http://host/v1\n", "http://h\t"]
+)
+def test_an_address_with_a_space_or_a_control_character_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="a space or a control character is in it"):
+        host_of(url)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.8.7", "localhost", "[::1]", "LOCALHOST"])
 def test_loopback_stays_on_this_machine(host: str) -> None:
     assert is_loopback(f"http://{host}:8000/v1")

@@ -8,9 +8,11 @@ from llmprobe.core.load import Load
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Baseline, Endpoint, Prices
 from llmprobe.core.slo import parse_slos
-from llmprobe.report.files import Changed, Ended, Found
+from llmprobe.report.files import Changed, Ended, Found, Marked
 from llmprobe.report.formats import FORMATS
 from llmprobe.report.make import make_result
+from llmprobe.report.to_text import headline
+from llmprobe.report.to_text import totals as said_totals
 
 AT_ONE = Changed(0.0, 0, 1)
 
@@ -95,6 +97,29 @@ def test_an_empty_run_has_a_result_without_figures(make, scenario):
 )
 def test_a_run_cut_short_is_not_complete(make, scenario, reason, complete):
     assert make_result(make.run(_alone(make), [AT_ONE, _ended(reason)]), scenario).complete is complete
+
+
+@pytest.mark.parametrize(
+    ("lines", "series", "last_s"), [([], [], 1.0), ([], [7.0], 7.0), ([9.5], [7.0], 9.5)]
+)
+def test_a_run_that_was_killed_lasted_until_the_last_that_anything_tells(
+    make, scenario, lines, series, last_s
+):
+    marks = [Marked(at_s, "here") for at_s in lines]
+    run = make.run([make.record(0.0, 1.0)], [make.BEGAN, AT_ONE, *marks], map(make.moment, series))
+    result = make_result(run, scenario)
+    assert (result.duration_s, result.complete, result.ended) == (last_s, False, None)
+    assert "it was killed; this is what it had measured until then (incomplete)" in headline(result)
+
+
+def test_requests_are_told_by_how_they_ended_and_each_once(make, scenario):
+    outcomes = [Outcome.OK, Outcome.TRUNCATED, Outcome.TRUNCATED, Outcome.RATE_LIMITED, Outcome.LOST]
+    outcomes += [Outcome.CANCELLED, Outcome.CONTENT_FILTER]
+    records = [make.record(index=k, outcome=outcome) for k, outcome in enumerate(outcomes)]
+    assert said_totals(make_result(make.run(records, [AT_ONE]), scenario)).startswith(
+        "7 requests: 2 completed (1 content_filter), 3 failed (1 rate_limited, 2 truncated), "
+        "1 cancelled by us, 1 lost with their worker; 700 tokens in"
+    )
 
 
 def test_a_request_booked_as_lost_that_was_written_after_all_counts_once(make, scenario):
