@@ -3,6 +3,7 @@
 Live figures are over the last `WINDOW_S`; early in a run, over what there was of it.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
@@ -45,8 +46,14 @@ class _Open:
 class Aggregator:
     """`fold` what happened, ask for a `snapshot` a few times a second."""
 
-    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users", speed: float = 1.0) -> None:
-        self._levels = Levels(slos, kind, speed)
+    def __init__(
+        self,
+        slos: tuple[Slo, ...],
+        kind: LoadKind = "users",
+        speed: float = 1.0,
+        max_users: float = math.inf,
+    ) -> None:
+        self._levels = Levels(slos, kind, speed, max_users)
         self._moments = Moments()
         self._ttft = Recent[float]()
         self._tpot = Recent[float]()

@@ -4,7 +4,8 @@ A load at which one of them is broken outside settling is probe-bound, and no ve
 
 - a worker used more than 85 % of a core
 - in an open load, more than 5 % of the requests started later than due by 10 % of the tightest bound on TTFT,
-  TTFO or E2E (in a closed one a start has no due time, and the next rule sees users that could send)
+  TTFO or E2E (in a closed one a start has no due time, and the next rule sees users that could send): the
+  probe was too slow, or had too few users
 - more than 10 % of the users' time was spent neither in flight, nor connecting, backing off or thinking
 - more than 1 % of the text stamps are shared by several in one read, where the loop was late by half a gap
 - the loop was late by more than 10 % of the tightest latency bound (p95 of each second's worst), where stamps
@@ -41,13 +42,19 @@ _MORE = "use more --workers, another host, or uvloop"
 class Health:
     """Gathers what the probe did at one load, settling left out."""
 
-    def __init__(self, slos: tuple[Slo, ...], speed: float = 1.0) -> None:
-        """`slos` are scaled to an endpoint whose clock runs `speed` times faster; what is late is not."""
+    def __init__(self, slos: tuple[Slo, ...], speed: float = 1.0, max_users: float = math.inf) -> None:
+        """`slos` are scaled to an endpoint whose clock runs `speed` times faster; what is late is not.
+
+        `max_users` is how many may carry the requests of an open load.
+        """
         latencies = [slo.bound for slo in slos if slo.metric in LATENCIES]
         delayed = [slo.bound for slo in slos if slo.metric in _DELAYED] or latencies
         self._start_s = _OF_A_BOUND * speed * min(delayed, default=math.inf)
         self._loop_s = _OF_A_BOUND * speed * min(latencies, default=math.inf)
         self._speed = speed
+        self._max_users = max_users
+        self._all_busy = False
+        """Whether there was a second in which none of so many users was free for an arrival."""
         self._seconds = 0
         self._cpu = self._idle = 0.0
         self._lags = Histogram()
@@ -72,6 +79,8 @@ class Health:
         self._seconds += 1
         self._cpu += moment.cpu_share
         self._idle += moment.idle_share
+        busy = moment.in_flight + moment.backing_off
+        self._all_busy |= busy >= moment.active >= self._max_users
         self._lags.merge(Histogram.of((moment.lag_s,)))
         for worker, starts in moment.starts.items():
             self._starts.setdefault(worker, Histogram()).merge(starts)
@@ -97,7 +106,10 @@ class Health:
         late = max((one.share_above(self._start_s) for one in starts), default=0.0)
         if late <= MOST_LATE:
             return None
-        return f"{late:.0%} of the requests started over {people_seconds(self._start_s)} late; {_MORE}"
+        said = f"{late:.0%} of the requests started over {people_seconds(self._start_s)} late"
+        if self._all_busy:
+            return f"{said}: all {self._max_users:g} users were busy; raise max_users (--max-users)"
+        return f"{said}; {_MORE}"
 
     def _shared_stamps(self) -> str | None:
         stamps = (one for one in self._stamps.values() if one.total() >= _ENOUGH_STAMPS)

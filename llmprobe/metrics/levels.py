@@ -129,7 +129,13 @@ class _Visit:
 class Levels:
     """Folds changes of load and finished requests, in order of their end."""
 
-    def __init__(self, slos: tuple[Slo, ...], kind: LoadKind = "users", speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        slos: tuple[Slo, ...],
+        kind: LoadKind = "users",
+        speed: float = 1.0,
+        max_users: float = math.inf,
+    ) -> None:
         """`slos` are scaled to an endpoint whose clock runs `speed` times faster than real.
 
         They may be set anew, once the bounds relative to one user are known.
@@ -137,6 +143,7 @@ class Levels:
         self.slos = slos
         self._kind = kind
         self._speed = speed
+        self._max_users = max_users
         self._visits: dict[int, _Visit] = {}
         self._places: dict[float, _Place] = {}
         self._current: _Visit | None = None
@@ -151,7 +158,7 @@ class Levels:
         if event.level_id != WARMUP_LEVEL and event.target > 0:
             place = self._places.get(event.target)
             if place is None:
-                place = self._places[event.target] = _Place(Health(self.slos, self._speed))
+                place = self._places[event.target] = _Place(Health(self.slos, self._speed, self._max_users))
         visit = _Visit(event, self._kind, fell=fell, place=place)
         if place is not None:
             place.visits.append(visit)

@@ -111,7 +111,8 @@ def _each_once(records: Sequence[RequestRecord]) -> Iterable[RequestRecord]:
 def _settled(
     run: RunFiles, records: Sequence[RequestRecord], slos: tuple[Slo, ...], scenario: Scenario
 ) -> _Settled:
-    fold = Levels(slos, scenario.load.kind, speed_of(scenario.endpoint.url))
+    load = scenario.load
+    fold = Levels(slos, load.kind, speed_of(scenario.endpoint.url), load.max_users)
     changes, series = deque(run.changes), deque(run.series)
     counting: list[RequestRecord] = []
     for record in records:

@@ -75,7 +75,7 @@ class Session:
         self._resources = resources
         speed = speed_of(scenario.endpoint.url)
         slos = tuple(slo.scaled(speed) for slo in scenario.slo)
-        self._aggregator = Aggregator(slos, scenario.load.kind, speed)
+        self._aggregator = Aggregator(slos, scenario.load.kind, speed, scenario.load.max_users)
         self._search = Search(Goal(slos, scenario.load.kind, float(scenario.load.max_users), speed))
         self._state = State.IDLE
         self._wanted = first_target(scenario)

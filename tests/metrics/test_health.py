@@ -27,8 +27,8 @@ def moment(**told) -> Moment:
 def why(record):
     """What the rules say of five such seconds, in which requests with these stamps ended."""
 
-    def judge(stamps=None, *, slos=SLOS, speed=1.0, seconds=5, **told):
-        health = Health(slos, speed)
+    def judge(stamps=None, *, slos=SLOS, speed=1.0, seconds=5, max_users=256, **told):
+        health = Health(slos, speed, max_users)
         for _ in range(seconds):
             health.observe(moment(**told))
         for _ in range(10):
@@ -52,6 +52,17 @@ def test_a_probe_at_ease_is_no_bottleneck(why):
 )
 def test_a_rule_that_is_broken_is_said_with_what_to_do(why, told, said):
     assert why(**told) == f"{said}; use more --workers, another host, or uvloop"
+
+
+def test_late_starts_where_every_user_was_busy_ask_for_more_users(why):
+    late = Histogram.of([0.0] * 9 + [0.15])
+    few = why(starts=late, max_users=10, active=10, in_flight=8, backing_off=2)
+    assert few == (
+        "10% of the requests started over 100 ms late: all 10 users were busy; raise max_users (--max-users)"
+    )
+    for free in ({"in_flight": 9}, {"active": 9, "in_flight": 9}):
+        assert "use more --workers" in why(starts=late, max_users=10, **free)
+    assert why(max_users=10) is None
 
 
 def test_of_several_workers_the_worst_one_speaks(why):
