@@ -6,13 +6,14 @@ Many servers speak several dialects; OpenAI's chat is taken where it is there.
 from collections.abc import Iterator
 
 import httpx
+from msgspec.structs import replace
 
 from llmprobe.core.errors import EndpointError
 from llmprobe.core.scenario import DEFAULT_DIALECT, Endpoint
 from llmprobe.wire.dialects import anthropic_messages, dialect
 from llmprobe.wire.dialects.asking import request_headers
 from llmprobe.wire.guess import Guess, by_address
-from llmprobe.wire.models import fetch
+from llmprobe.wire.models import fetch, more_models
 from llmprobe.wire.url import below, names_version
 
 _ASK_WITHIN_S = 5.0
@@ -44,7 +45,9 @@ async def by_asking(
             headers = request_headers(endpoint, spoken.own_headers(api_key))
             status, body = await fetch(transport, address, headers, timeout_s=_ASK_WITHIN_S)
             if status == 200 and (found := _read(name, url, body, told)) is not None:
-                return found
+                listed = dialect(found.dialect)
+                more = await more_models(transport, listed, address, body, headers, timeout_s=_ASK_WITHIN_S)
+                return replace(found, models=[*(found.models or ()), *more])
             if status in {401, 403} and wants_key is None:
                 wants_key = url
     except EndpointError:

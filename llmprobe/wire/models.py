@@ -9,6 +9,7 @@ from llmprobe.wire.dialects.dialect import Dialect
 from llmprobe.wire.dialects.faults import error_message
 from llmprobe.wire.trouble import FOREIGN, ending_of, secrets_in
 
+_MOST_PAGES = 20
 _MAX_BODY = 16 * 1024 * 1024
 
 
@@ -34,6 +35,32 @@ async def list_models(
         raise EndpointError(
             f"{_safe(address, headers)} did not answer with a list of models; name one with --model"
         )
+    return models + await more_models(transport, spoken, address, body, headers, timeout_s=timeout_s)
+
+
+async def more_models(
+    transport: httpx.AsyncBaseTransport,
+    spoken: Dialect,
+    address: str,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    timeout_s: float,
+) -> list[str]:
+    """Those on the pages behind a first one, `body`; a page that does not come ends them."""
+    models: list[str] = []
+    for _ in range(_MOST_PAGES):
+        following = spoken.next_models(address, body)
+        if following is None:
+            break
+        try:
+            status, body = await fetch(transport, following, headers, timeout_s=timeout_s)
+        except EndpointError:
+            break
+        page = spoken.decode_models(body) if status == 200 else None
+        if not page:
+            break
+        models += page
     return models
 
 

@@ -1,7 +1,7 @@
 """Addresses below an endpoint's base URL."""
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
 
@@ -23,3 +23,10 @@ def below(base: str, path: str, *, instead_of: tuple[str, ...] = (), version: st
     if not stem.endswith(path):
         stem += path if _VERSION.search(stem) else version + path
     return urlunsplit(parts._replace(path=stem))
+
+
+def asking(url: str, **query: str | int) -> str:
+    """`url` with these in its query, in place of any of the same name."""
+    parts = urlsplit(url)
+    pairs = dict(parse_qsl(parts.query, keep_blank_values=True)) | query
+    return urlunsplit(parts._replace(query=urlencode(pairs)))

@@ -9,7 +9,10 @@ import httpx
 import pytest
 
 from llmprobe.core.errors import EndpointError
+from llmprobe.core.scenario import Endpoint
 from llmprobe.wire.dialects import dialect
+from llmprobe.wire.guess import Guess
+from llmprobe.wire.inquiry import by_asking
 from llmprobe.wire.models import list_models
 
 Serve = Callable[..., Awaitable[str]]
@@ -89,3 +92,76 @@ async def test_a_closed_port_is_told(transports: Transports) -> None:
 async def test_silence_is_not_waited_for(models: Models) -> None:
     with pytest.raises(EndpointError, match=r"/v1/models did not answer within 0\.05 s"):
         await models(b"", timeout_s=0.05)
+
+
+def anthropic_page(first: int, count: int, *, more: bool) -> bytes:
+    entries = ",".join(f'{{"type":"model","id":"c{k}"}}' for k in range(first, first + count))
+    told = f'"has_more":{str(more).lower()},"last_id":"c{first + count - 1}"'
+    return f'{{"data":[{entries}],{told}}}'.encode()
+
+
+def gemini_page(name: str, following: str = "") -> bytes:
+    token = f',"nextPageToken":"{following}"' if following else ""
+    return f'{{"models":[{{"name":"models/{name}"}}]{token}}}'.encode()
+
+
+@pytest.fixture
+def paged(serve: Serve, read_request: ReadRequest, transports: Transports) -> Callable[..., Awaitable[Any]]:
+    """Serve these pages in turn (the last one for ever); ask, and return what came and the addresses."""
+
+    async def ask(spoken: str, *pages: bytes, guess: bool = False) -> tuple[list[str] | None, list[str]]:
+        asked: list[str] = []
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while True:
+                line = (await read_request(reader)).split(b"\r\n")[0]
+                asked.append(line.split(b" ")[1].decode())
+                writer.write(pages[min(len(asked), len(pages)) - 1])
+                await writer.drain()
+
+        url = await serve(handle)
+        if guess:
+            told = Guess(spoken, url, "named")
+            return (await by_asking(transports(url), Endpoint(url), None, told)).models, asked
+        return await list_models(transports(url), dialect(spoken), url, {}), asked
+
+    return ask
+
+
+@pytest.mark.parametrize("guess", [False, True])
+@pytest.mark.parametrize(
+    ("spoken", "pages", "names", "second"),
+    [
+        (
+            "anthropic-messages",
+            [anthropic_page(0, 2, more=True), anthropic_page(2, 1, more=False)],
+            ["c0", "c1", "c2"],
+            "/v1/models?limit=1000&after_id=c1",
+        ),
+        (
+            "gemini",
+            [gemini_page("a", "a+b"), gemini_page("b")],
+            ["a", "b"],
+            "/v1/models?pageSize=1000&pageToken=a%2Bb",
+        ),
+    ],
+)
+async def test_a_list_of_several_pages_is_read_to_its_end(
+    paged: Callable[..., Awaitable[Any]], spoken: str, pages: list[bytes], names: list[str], second: str,
+    guess: bool,
+) -> None:  # fmt: skip
+    models, asked = await paged(spoken, *(http(200, page) for page in pages), guess=guess)
+    assert (models, asked[1:]) == (names, [second])
+
+
+@pytest.mark.parametrize("page", [http(500, b""), http(200, b"<html>"), http(200, b'{"data":[]}')])
+async def test_a_page_that_does_not_come_ends_the_list(
+    paged: Callable[..., Awaitable[Any]], page: bytes
+) -> None:
+    models, asked = await paged("anthropic-messages", http(200, anthropic_page(0, 2, more=True)), page)
+    assert (models, len(asked)) == (["c0", "c1"], 2)
+
+
+async def test_pages_without_end_are_not_followed_for_ever(paged: Callable[..., Awaitable[Any]]) -> None:
+    models, asked = await paged("anthropic-messages", http(200, anthropic_page(0, 1, more=True)))
+    assert len(models) == len(asked) == 21

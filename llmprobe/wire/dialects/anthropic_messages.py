@@ -21,7 +21,7 @@ from llmprobe.wire.dialects.finish import finish_reason
 from llmprobe.wire.dialects.loose_json import UNREADABLE, as_text
 from llmprobe.wire.dialects.stray import NOTHING, stray
 from llmprobe.wire.framing import Event, Framing
-from llmprobe.wire.url import below
+from llmprobe.wire.url import asking, below
 
 PATH = "/messages"
 framing: Framing = "sse"
@@ -168,6 +168,7 @@ class _Model(Struct, tag_field="type", tag="model"):
 class _Models(Struct):
     data: list[_Model]
     has_more: bool
+    last_id: str | None = None
 
 
 _decode_models = msgspec.json.Decoder(_Models).decode
@@ -182,6 +183,15 @@ def is_own_list(body: bytes) -> bool:
     except UNREADABLE:
         return False
     return True
+
+
+def next_models(address: str, body: bytes) -> str | None:
+    """Behind the last one that came."""
+    try:
+        told = _decode_models(body)
+    except UNREADABLE:
+        return None
+    return asking(address, limit=1000, after_id=told.last_id) if told.has_more and told.last_id else None
 
 
 def models_url(url: str) -> str | None:

@@ -34,6 +34,7 @@ encode_error_body = openai_chat.encode_error_body
 encode_reply = openai_chat.encode_reply
 encode_models = openai_chat.encode_models
 decode_models = openai_chat.decode_models
+next_models = openai_chat.next_models
 
 
 def own_headers(api_key: str | None) -> dict[str, str]:

@@ -125,6 +125,9 @@ class Dialect(Protocol):
     def decode_models(self, body: bytes) -> list[str] | None:
         """Their names; None where this is no list of models as this API gives it."""
 
+    def next_models(self, address: str, body: bytes) -> str | None:
+        """Where a list of models that came from `address` goes on; None where it is whole."""
+
     def model_in(self, url: str) -> str | None:
         """The model that a full address names already."""
 

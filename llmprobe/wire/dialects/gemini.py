@@ -21,7 +21,7 @@ from llmprobe.wire.dialects.finish import finish_reason
 from llmprobe.wire.dialects.loose_json import UNREADABLE, as_text
 from llmprobe.wire.dialects.stray import stray
 from llmprobe.wire.framing import Event, Framing
-from llmprobe.wire.url import below
+from llmprobe.wire.url import asking, below
 
 _STREAM = ":streamGenerateContent"
 framing: Framing = "sse"
@@ -178,8 +178,9 @@ class _Model(Struct, rename="camel"):
     supported_generation_methods: list[str] | None = None
 
 
-class _Models(Struct):
+class _Models(Struct, rename="camel"):
     models: list[_Model]
+    next_page_token: str | None = None
 
 
 _decode_models = msgspec.json.Decoder(_Models).decode
@@ -201,6 +202,15 @@ def decode_models(body: bytes) -> list[str] | None:
     if not all(model.name.startswith("models/") for model in models):
         return None
     return [model.name.removeprefix("models/") for model in models if _answers(model)]
+
+
+def next_models(address: str, body: bytes) -> str | None:
+    """The page that this one names."""
+    try:
+        token = _decode_models(body).next_page_token
+    except UNREADABLE:
+        return None
+    return asking(address, pageSize=1000, pageToken=token) if token else None
 
 
 def _answers(model: _Model) -> bool:

@@ -25,6 +25,7 @@ paths: tuple[str, ...] = (PATH,)
 models_path = "/api/tags"
 own_headers = openai.bearer
 model_in = openai.model_in
+next_models = openai.next_models
 _BASES = ("/v1", "/api")
 """What stands behind the host where the address of its OpenAI side is given, or half of its own."""
 

@@ -105,6 +105,11 @@ def decode_models(body: bytes) -> list[str] | None:
         return None
 
 
+def next_models(address: str, body: bytes) -> str | None:
+    """None: it comes whole."""
+    return None
+
+
 # Reverse
 
 

@@ -38,6 +38,7 @@ models_path = openai.MODELS_PATH
 own_headers = openai.bearer
 models_url = openai.models_url
 decode_models = openai.decode_models
+next_models = openai.next_models
 model_in = openai.model_in
 encode_models = openai.models_body
 encode_error_body = openai.error_body
