@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from llmprobe.core.limits import Limits
 from llmprobe.core.load import LoadKind
 from llmprobe.core.units import people_seconds
 
@@ -81,6 +82,8 @@ class Finding(Struct, frozen=True):
     """What slowed the endpoint down for a while only, if something did."""
     idle: dict[str, float] = {}
     """Medians of one user in seconds, by metric, where an objective is relative to them."""
+    limits: Limits | None = None
+    """The rate limits; without a capacity they are all that was looked for."""
 
 
 class Mix(Struct, frozen=True):

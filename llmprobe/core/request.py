@@ -16,6 +16,18 @@ class Prompt(Struct, frozen=True):
     """This prompt's own output limit; wins over the scenario's."""
 
 
+class Ask(Struct, frozen=True):
+    """A made-up prompt of a chosen size, asked in place of the corpus's."""
+
+    name: str
+    """The prompt id of its requests: "large prompts"."""
+    prompt_tokens: int
+    """Roughly."""
+    max_tokens: int
+    long: bool = False
+    """Whether a long answer is asked for, or a word."""
+
+
 class Draw(Struct, frozen=True):
     """Draw number `index` of a run: which prompt, and the bytes that make it unlike all others."""
 

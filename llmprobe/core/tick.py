@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from llmprobe.core.finding import Finding
 from llmprobe.core.histogram import Histogram
+from llmprobe.core.limits import KEEP_FREE
 from llmprobe.core.load import LoadKind
 from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.request import Ask
 from llmprobe.core.slo import Slo
 
 
@@ -25,6 +27,8 @@ class Goal(Struct, frozen=True):
     """The largest load that may ever be tried: users, or requests a second."""
     speed: float = 1.0
     """Divides waits given in seconds: how much faster than real a simulated endpoint's clock runs."""
+    keep_free: float = KEEP_FREE
+    """The share of a rate limit that clients are to leave to others."""
 
 
 class OpenRequest(Struct, frozen=True):
@@ -73,6 +77,8 @@ class Move(Struct, frozen=True):
 
     load: float
     over_s: float = 0.0
+    ask: Ask | None = None
+    """What users ask from now on; None is the corpus."""
 
 
 class Action(Struct, frozen=True):

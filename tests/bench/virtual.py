@@ -12,7 +12,9 @@ from llmprobe.core.finding import Finding
 from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
+from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.request import Ask
 from llmprobe.core.scenario import Retry
 from llmprobe.core.seeding import mix, unit
 from llmprobe.engine.backoff import backoff_s
@@ -20,7 +22,7 @@ from llmprobe.engine.pacer import Level, arrival_gap, user_steps
 from llmprobe.metrics.ticks import Ticks
 from llmprobe.sim.faults import AT_ONCE, Faults, Kind, Shares
 from llmprobe.sim.fixed import Fixed, FixedModel
-from llmprobe.sim.model import Accepted, Config, Model
+from llmprobe.sim.model import Accepted, Config, Model, Rejected
 
 TICK_S = 0.5
 FIRST_TOKEN_TIMEOUT_S, STALL_S = 30.0, 30.0
@@ -69,17 +71,23 @@ class Endpoint(Struct, frozen=True):
 class _Flight:
     __slots__ = (
         "answer",
+        "ask",
         "fault",
         "first_s",
         "index",
         "level_id",
         "prompt_tokens",
+        "rate_limit",
         "sent_s",
         "user",
         "users",
     )
 
-    def __init__(self, index: int, user: int, level_id: int, users: int, sent_s: float) -> None:
+    def __init__(
+        self, index: int, user: int, level_id: int, users: int, sent_s: float, ask: Ask | None
+    ) -> None:
+        self.ask = ask
+        self.rate_limit: RateLimit | None = None
         self.index = index
         self.user = user
         self.level_id = level_id
@@ -100,6 +108,7 @@ class VirtualEngine:
         seed: int,
         kind: LoadKind = "users",
         asked: Callable[[int], tuple[int, int | None]] | None = None,
+        told: Callable[[Accepted | Rejected, float], RateLimit] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.kind = kind
@@ -120,6 +129,8 @@ class VirtualEngine:
         self._network, prompts, self._gaps = (mix(seed, s) for s in (_NETWORK, _PROMPTS, _ARRIVALS))
         asking = endpoint.asking
         self._asked = asked or (lambda k: (asking.prompt_tokens(prompts, k), asking.max_tokens))
+        self._ask: Ask | None = None
+        self._told = told
         self._heap: list[tuple[float, int, Callable[[Any, float], None], Any]] = []
         self._pushed = 0
         self._open: dict[int, _Flight] = {}
@@ -127,8 +138,9 @@ class VirtualEngine:
         self._arrivals = 0
         self._steps = 0
 
-    def set_load(self, target: float, over_s: float = 0.0) -> None:
+    def set_load(self, target: float, over_s: float = 0.0, ask: Ask | None = None) -> None:
         """Begin a level."""
+        self._ask = ask
         self.level_id += 1
         change = LoadChanged(self.level_id, target, self.now_s, over_s, "autopilot")
         origin, self.target = self.target, target
@@ -209,7 +221,7 @@ class VirtualEngine:
         index, self.sent = self.sent, self.sent + 1
         self.sent_by_level[self.level_id] = self.sent_by_level.get(self.level_id, 0) + 1
         users = int(self.target) if self.kind == "users" else 0
-        flight = _Flight(index, user, self.level_id, users, at_s)
+        flight = _Flight(index, user, self.level_id, users, at_s, self._ask)
         self.events.append(RequestStarted(user, index, self.level_id, at_s, users, ""))
         endpoint = self.endpoint
         delay_s = endpoint.rtt_s
@@ -222,15 +234,22 @@ class VirtualEngine:
         if fault in AT_ONCE:
             self._end(flight, at_s, _OUTCOME_OF[fault])
             return
-        prompt_tokens, max_tokens = self._asked(flight.index)
+        ask = flight.ask
+        prompt_tokens, max_tokens = (
+            self._asked(flight.index) if ask is None else (ask.prompt_tokens, ask.max_tokens)
+        )
         flight.fault, flight.prompt_tokens = fault, prompt_tokens
         answer = self._model.arrive(at_s, prompt_tokens, max_tokens)
+        if self._told is not None:
+            flight.rate_limit = self._told(answer, at_s)
         if isinstance(answer, Accepted):
             flight.answer = answer
             self._open[answer.request_id] = flight
             self._at(flight.sent_s + FIRST_TOKEN_TIMEOUT_S, self._give_up, flight)
         else:
-            self._end(flight, at_s, Outcome.RATE_LIMITED, answer.refusal.retry_after_s)
+            told = flight.rate_limit
+            wait_s = answer.refusal.retry_after_s if told is None else told.retry_after_s
+            self._end(flight, at_s, Outcome.RATE_LIMITED, wait_s)
 
     def _give_up(self, flight: _Flight, at_s: float) -> None:
         if flight.first_s is None and flight.answer is not None:
@@ -261,12 +280,12 @@ class VirtualEngine:
             tpot_s = (at_s - flight.first_s) / (made - 1)
         ttft_s = None if flight.first_s is None else flight.first_s - flight.sent_s
         self.events.append(RequestFinished(RequestRecord(
-            index=flight.index, prompt_id="", user=flight.user, level_id=flight.level_id,
-            users=flight.users, started_s=flight.sent_s,
+            index=flight.index, prompt_id="" if flight.ask is None else flight.ask.name,
+            user=flight.user, level_id=flight.level_id, users=flight.users, started_s=flight.sent_s,
             scheduled_s=flight.sent_s if self.kind == "rate" else None, ttft_s=ttft_s, ttfo_s=ttft_s,
             tpot_s=tpot_s, e2e_s=at_s - flight.sent_s, input_tokens=flight.prompt_tokens,
             output_tokens=made, outcome=outcome, retry_after_s=retry_after_s,
-        )))  # fmt: skip
+        ), rate_limit=flight.rate_limit))  # fmt: skip
         user = flight.user
         if self.kind == "rate":
             del self.active[user]
@@ -326,7 +345,7 @@ def search(
         if finding is None and (engine.now_s >= longest_s or (left is not None and left <= 0)):
             finding = strategy.finding()
         if action.move is not None and finding is None:
-            engine.set_load(action.move.load, action.move.over_s)
+            engine.set_load(action.move.load, action.move.over_s, action.move.ask)
             loads.append((engine.now_s, action.move.load))
         elif not loads:
             raise AssertionError("a strategy begins with a move")
