@@ -22,6 +22,7 @@ from llmprobe.cost.prices import reserve
 from llmprobe.engine.pacer import timeline
 from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.consent import with_caps
+from llmprobe.session.opening import no_room
 from llmprobe.sim.presets import preset
 from llmprobe.wire.dialects import dialect
 from llmprobe.wire.guess import by_address
@@ -51,6 +52,8 @@ class Forecast(Struct, frozen=True):
     leaves_this_machine: bool
     stages: int
     prompts: int
+    no_room: str | None
+    """Why one worker on this machine can't carry the load; None when it can."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +107,7 @@ def _forecast(file: str, scenario: Scenario, base: Path) -> Forecast:
         leaves_this_machine=not is_loopback(scenario.endpoint.url),
         stages=len(scenario.load.stages),
         prompts=len(corpus.prompts),
+        no_room=no_room(scenario, timed=bool(scenario.load.stages), workers=1),
     )
 
 
@@ -176,6 +180,8 @@ def _said(forecast: Forecast) -> Iterator[str]:
         yield f"  key       ${forecast.key_env}, which is {'set' if forecast.key_is_set else 'NOT set'}"
     away = "leaves this machine; llmprobe asks first (--yes agrees)"
     yield f"  traffic   {away if forecast.leaves_this_machine else 'stays on this machine'}"
+    if forecast.no_room is not None:
+        yield f"  ! not on this machine as it is: {forecast.no_room}"
 
 
 def _said_requests(forecast: Forecast) -> str:

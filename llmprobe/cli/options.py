@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from llmprobe.core.errors import UsageError
 from llmprobe.core.headers import is_header_name, is_header_value
-from llmprobe.core.load import UNTIL_STOPPED_S, Stage
+from llmprobe.core.load import UNTIL_STOPPED_S, Stage, too_much
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
@@ -40,9 +40,9 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--corpus", help="a shipped corpus by name, or a file")
     group.add_argument("--max-tokens", type=_value(parse_size), metavar="N", help="output limit of a request")
     group.add_argument("--cache", choices=("cold", "warm"), help="whether prompts may hit a prefix cache")
-    group.add_argument("-u", "--users", type=_value(_some), metavar="N", help="concurrent users")
-    group.add_argument("-r", "--rate", type=_value(parse_rate), metavar="20/s", help="open load instead")
-    group.add_argument("--max-users", type=_value(_some), metavar="N", help="end of the slider (256)")
+    group.add_argument("-u", "--users", type=_value(_users), metavar="N", help="concurrent users")
+    group.add_argument("-r", "--rate", type=_value(_rate), metavar="20/s", help="open load instead")
+    group.add_argument("--max-users", type=_value(_users), metavar="N", help="end of the slider (256)")
     group.add_argument("--slo", action="append", default=[], metavar="'p95 ttft < 1s'", help="repeatable")
     group.add_argument("-d", "--duration", type=_value(parse_duration), metavar="60s", help="end after this")
     group.add_argument("-n", "--max-requests", type=_value(_some), metavar="N", help="cap on requests")
@@ -143,6 +143,22 @@ def _some(text: str) -> int:
     if count < 1:
         raise ValueError(f"{text!r} leaves nothing to do; write 1 or more")
     return count
+
+
+def _users(text: str) -> int:
+    """As many as a machine may carry."""
+    count = _some(text)
+    if (trouble := too_much(count, "users")) is not None:
+        raise ValueError(f"{text} {trouble}")
+    return count
+
+
+def _rate(text: str) -> float:
+    """As many requests a second as a machine may carry."""
+    rate = parse_rate(text)
+    if (trouble := too_much(rate, "rate")) is not None:
+        raise ValueError(f"{text} {trouble}")
+    return rate
 
 
 def _value(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -14,6 +14,17 @@ FIRST_USERS = 4
 UNTIL_STOPPED_S = 86_400.0
 """How long a stage holds that nobody gave an end: a day, which a person cuts short."""
 
+MOST = 1_000_000
+"""Users, or requests a second: more than one machine holds connections for, by far."""
+
+
+def too_much(load: float, kind: LoadKind) -> str | None:
+    """Why no machine carries such a load; None for one that some machine may."""
+    if load <= MOST:
+        return None
+    unit = "users" if kind == "users" else "requests a second"
+    return f"is {load:,.0f} {unit}, more than any machine can carry; the most is {MOST:,}"
+
 
 class Stage(Struct, frozen=True):
     """Go to a load and stay there: one load level."""

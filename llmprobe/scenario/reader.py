@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmprobe.core.errors import ScenarioError, UsageError
+from llmprobe.core.load import too_much
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.scrub import clean, is_secret_field, scrub
 from llmprobe.core.target import host_of, is_sim, parse_sim
@@ -176,6 +177,11 @@ class Document:
 def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
     """What reads well and makes no sense."""
     load = scenario.load
+    for position, stage in enumerate(load.stages):
+        if (trouble := too_much(stage.to, load.kind)) is not None:
+            yield ("load", "stages", position, "to"), trouble
+    if (trouble := too_much(load.max_users, "users")) is not None:
+        yield ("load", "max_users"), trouble
     if load.kind == "users":
         for position, stage in enumerate(load.stages):
             if stage.to != int(stage.to):

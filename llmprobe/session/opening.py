@@ -53,7 +53,8 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         scenario = with_caps(scenario)
         if options.timed and (trouble := scenario.without_idle()) is not None:
             raise UsageError(trouble)
-        _check_open_files(scenario, options)
+        if (trouble := no_room(scenario, timed=options.timed, workers=options.workers)) is not None:
+            raise UsageError(trouble)
         corpus = open_corpus(scenario.prompts, options.base)
         key = key_of(scenario)
         reached = await reach(scenario.endpoint, key, stack)
@@ -96,14 +97,12 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
         )
 
 
-def _check_open_files(scenario: Scenario, options: Options) -> None:
-    """Raise the limit as far as it goes, for the processes that follow; refuse users beyond it."""
+def no_room(scenario: Scenario, *, timed: bool, workers: int) -> str | None:
+    """Why this machine has no room for its users; raises its limit of open files as far as it goes."""
     load = scenario.load
-    planned = options.timed and load.kind == "users" and load.stages
+    planned = timed and load.kind == "users" and load.stages
     users = max(int(stage.to) for stage in load.stages) if planned else load.max_users
-    trouble = too_many_users(users, raise_open_files(), workers=options.workers)
-    if trouble is not None:
-        raise UsageError(trouble)
+    return too_many_users(users, raise_open_files(), workers=workers)
 
 
 def key_of(scenario: Scenario) -> str | None:

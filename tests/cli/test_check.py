@@ -1,6 +1,7 @@
 """`llmprobe check`: what a scenario would take, without sending anything."""
 
 import json
+import resource
 
 import pytest
 
@@ -58,6 +59,14 @@ def test_the_dialect_is_told_or_that_it_will_be_guessed(check, text, url, says):
     assert f"dialect   {says}" in check(text, url=url)
 
 
+def test_a_load_that_this_machine_has_no_room_for_is_told(check):
+    few, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    stages = '[load]\nstages = [{{ to = {}, hold = "1s" }}]\n'
+    assert "not on this machine" not in check(stages.format(min(few, 1000) - 100))
+    out = check(stages.format(1_000_000))
+    assert "! not on this machine as it is: 1,000,000 users need as many connections" in out
+
+
 def test_money_is_unknown_without_prices(check):
     assert "unknown" in check('[load]\nstages = [{ to = 1, hold = "1s" }]\n')
 
@@ -84,6 +93,17 @@ def test_json_says_the_same(check):
         ('[prompts]\ncorpus = "nope"\n', "sim", "no corpus 'nope'"),
         (f'[prompts]\nsha256 = "{"0" * 64}"\n', "sim", "sha256 differs"),
         ('[load]\nstages = [{ to = -1, hold = "1s" }]\n', "sim", "s.toml:5"),
+        (
+            '[load]\nstages = [{ to = 1e9, hold = "1s" }]\n',
+            "sim",
+            r"s.toml:5: load.stages\[0\].to: is 1,000,000,000 users, more than any machine can carry",
+        ),
+        (
+            '[load]\nkind = "rate"\nstages = [{ to = 1e9, hold = "1s" }]\n',
+            "sim",
+            "000 requests a second, more",
+        ),
+        ("[load]\nmax_users = 2000000\n", "sim", "load.max_users: is 2,000,000 users, more than any machine"),
     ],
 )
 def test_what_is_unsound_is_told_with_its_place(check, text, url, says):

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from llmprobe.cli.options import add_endpoint_options, endpoint_with
+from llmprobe.cli.options import add_endpoint_options, add_load_options, endpoint_with
 from llmprobe.core.errors import UsageError
 from llmprobe.core.scenario import Endpoint
 
@@ -31,3 +31,12 @@ def test_a_body_that_is_no_json_object_is_refused(text, says):
     with pytest.raises(UsageError) as refused:
         body_of(text)
     assert says in refused.value.message
+
+
+@pytest.mark.parametrize("option", ["--users=2m", "--max-users=2000000", "--rate=2000000/s"])
+def test_a_load_beyond_any_machine_is_refused(option, capsys):
+    parser = argparse.ArgumentParser()
+    add_load_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([option])
+    assert "more than any machine can carry; the most is 1,000,000" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmprobe.core.load import Load, Stage
+from llmprobe.core.load import MOST, Load, Stage
 from llmprobe.core.scenario import (
     Autopilot,
     Baseline,
@@ -157,7 +157,7 @@ users = st.builds(
 )
 rates = st.builds(Stage, st.floats(0, 1e5), seconds, seconds)
 loads = st.builds(
-    Load, st.just("users"), warmup_s=seconds, stages=st.lists(users, max_size=4).map(tuple), max_users=counts
+    Load, st.just("users"), warmup_s=seconds, stages=st.lists(users, max_size=4).map(tuple), max_users=st.integers(1, MOST)
 ) | st.builds(
     Load, st.just("rate"), st.sampled_from(["poisson", "constant", "gamma"]), seconds,
     st.lists(rates, max_size=4).map(tuple),
