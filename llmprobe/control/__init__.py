@@ -13,6 +13,13 @@ def _knee(goal: Goal) -> Strategy:
     return begin(goal, Knee)
 
 
+def _bisect(goal: Goal) -> Strategy:
+    from llmprobe.control.bisect import Bisect
+    from llmprobe.control.idle import begin
+
+    return begin(goal, Bisect)
+
+
 def _stairs(goal: Goal) -> Strategy:
     from llmprobe.control.idle import begin
     from llmprobe.control.stairs import Stairs
@@ -27,5 +34,10 @@ def _aimd(goal: Goal) -> Strategy:
     return begin(goal, Aimd)
 
 
-STRATEGIES: dict[str, Callable[[Goal], Strategy]] = {"knee": _knee, "stairs": _stairs, "aimd": _aimd}
+STRATEGIES: dict[str, Callable[[Goal], Strategy]] = {
+    "knee": _knee,
+    "bisect": _bisect,
+    "stairs": _stairs,
+    "aimd": _aimd,
+}
 """By the name that `--strategy` takes; the first is the default. Each is imported when it is used."""

@@ -11,7 +11,7 @@ from llmprobe.control.changes import drift_of, reference_done, reference_load, s
 from llmprobe.control.ending import ending, refusal, too_wide
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.guesses import climb, hint_of
-from llmprobe.control.refusals import WINDOW_S, descend
+from llmprobe.control.refusals import under_limit
 from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Goal
@@ -86,16 +86,8 @@ class Knee:
         return self._confirmation(evidence, top) or ending(evidence, top)
 
     def _descend(self, evidence: Evidence) -> Plan | Finding:
-        descent = descend(evidence)
-        load = evidence.called(descent.load)
-        if descent.done:
-            return self._look_back(evidence) or self._end(evidence, descent.load)
-        if descent.waits:
-            return Plan(
-                descent.load, _CONFIRM_N, f"waits at {load} for the rate limit to let something through"
-            )
-        says = f"holds {load} under the rate limit"
-        return Plan(descent.load, 0, says, held_s=self._seconds(WINDOW_S))
+        plan = under_limit(evidence)
+        return plan if isinstance(plan, Plan) else self._look_back(evidence) or self._end(evidence, plan)
 
     def _zoom(self, evidence: Evidence) -> Plan | None:
         low, high = evidence.interval()

@@ -10,10 +10,12 @@ import math
 from msgspec import Struct
 
 from llmprobe.control.evidence import Evidence
+from llmprobe.control.search import Plan
 from llmprobe.control.visits import Stay
 
 WINDOW_S = 60.0
 """How long a load is held to confirm it: limits count by the minute."""
+_WAIT_N = 40
 _STEP = 0.93
 """The next load over one that failed, at the most."""
 _PLUNGE = 0.3
@@ -32,6 +34,18 @@ class Descent(Struct, frozen=True):
     waits: bool = False
     """Whether nothing at all is let through, so that a new window must be waited for."""
     done: bool = False
+
+
+def under_limit(evidence: Evidence) -> Plan | float:
+    """The next stay under a rate limit, or the load at which the search has ended."""
+    descent = descend(evidence)
+    load = evidence.called(descent.load)
+    if descent.done:
+        return descent.load
+    if descent.waits:
+        return Plan(descent.load, _WAIT_N, f"waits at {load} for the rate limit to let something through")
+    seconds = WINDOW_S / evidence.goal.speed
+    return Plan(descent.load, 0, f"holds {load} under the rate limit", held_s=seconds)
 
 
 def descend(evidence: Evidence) -> Descent:
