@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from msgspec import Struct
 
 from llmprobe.core.events import Event
-from llmprobe.core.histogram import Histogram
+from llmprobe.core.histogram import Histogram, merged
 
 BATCH_S = 0.05
 """The longest an event waits for its batch."""
@@ -32,12 +32,12 @@ class Outbox:
         self._some = asyncio.Event()
         self._hurry = asyncio.Event()
         self._closed = False
-        self.text_chunks = 0
+        self.texts: list[float | None] = []
+        """For each text event, how late it was stamped, where that is known."""
         self.gaps_s: list[float] = []
         """Before arrivals of one token."""
         self.split_gaps: list[tuple[float, int]] = []
         """Before arrivals of several tokens, and how many."""
-        self.stamp_errors_s: list[float] = []
         self.starts_s: list[float] = []
         """How late requests of an open load were sent."""
 
@@ -50,15 +50,14 @@ class Outbox:
 
     def take_counters(self) -> Counters:
         """What was counted since the last call."""
-        itl, chunk_gaps = Histogram.of(self.gaps_s), Histogram.of(self.gaps_s)
+        itl = Histogram.of(self.gaps_s)
+        chunk_gaps = merged([itl])
         if self.split_gaps:
             chunk_gaps.merge(Histogram.of([gap_s for gap_s, _ in self.split_gaps]))
             itl.merge(Histogram.of([gap_s / n for gap_s, n in self.split_gaps for _ in range(n)]))
-        taken = Counters(
-            self.text_chunks, itl, chunk_gaps, Histogram.of(self.stamp_errors_s), Histogram.of(self.starts_s)
-        )
-        self.text_chunks = 0
-        for samples in (self.gaps_s, self.split_gaps, self.stamp_errors_s, self.starts_s):
+        late_s = [late_s for late_s in self.texts if late_s is not None]
+        taken = Counters(len(self.texts), itl, chunk_gaps, Histogram.of(late_s), Histogram.of(self.starts_s))
+        for samples in (self.texts, self.gaps_s, self.split_gaps, self.starts_s):
             samples.clear()
         return taken
 

@@ -49,12 +49,10 @@ async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Endin
             extensions={"trace": flight.trace, "sink": flight},
         )
         response = await transport.handle_async_request(request)
-        try:
-            flight.answered(response)
-            await _pump(response, flight)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
+        if response.extensions.get("pushed"):
+            await _until_whole(response)
+        else:
+            await _pull(response, flight)
     except FOREIGN as error:
         return ending_of(error, asked.url)
     return None
@@ -66,13 +64,29 @@ def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-async def _pump(response: httpx.Response, flight: Flight) -> None:
-    """Feed the body. Pieces between which the loop doesn't turn came with one read, and share its time."""
+async def _until_whole(response: httpx.Response) -> None:
+    """The transport tells the flight all; only the body's end is to come, and leaving waits for nothing."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
-    if response.extensions.get("pushed"):
+    try:
         async for _ in response.stream:
-            pass  # only its end is to come: the transport feeds the flight itself
-        return
+            pass
+    finally:
+        await response.stream.aclose()
+
+
+async def _pull(response: httpx.Response, flight: Flight) -> None:
+    """Feed the answer, and give the connection back."""
+    try:
+        flight.answered(response)
+        await _feed(response, flight)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await response.aclose()
+
+
+async def _feed(response: httpx.Response, flight: Flight) -> None:
+    """Pieces between which the loop doesn't turn came with one read, and share its time."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
     loop = asyncio.get_running_loop()
     clock = flight.clock
     at_ns = 0

@@ -82,15 +82,15 @@ class Flight:
 
     # What `exchange` tells it
 
-    async def trace(self, name: str, info: Mapping[str, Any]) -> None:  # noqa: ARG002 - httpx's trace hook
-        """Take the time of what httpx says it does."""
+    async def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Take the time of what a transport says it does, unless it has taken that itself (`at_ns`)."""
         step = name.partition(".")[2]
         if step in {"connect_tcp.started", "connect_unix_socket.started"}:
             self._connect_ns = self.clock()
         elif step in {"connect_tcp.complete", "connect_unix_socket.complete", "start_tls.complete"}:
             self._connected_ns = self.clock()
         elif step == "send_request_headers.started":
-            self._sent_ns, self._ack_ns = self.clock(), None
+            self._sent_ns, self._ack_ns = info.get("at_ns") or self.clock(), None
             self._enter("waiting")
             if self._listener is not None:
                 self._listener.sent(self._sent_ns)
@@ -104,7 +104,7 @@ class Flight:
         self._enter("connecting")
 
     def answered(self, response: httpx.Response, at_ns: int | None = None) -> None:
-        """Take status and headers; told twice, the first time counts."""
+        """Take status and headers, which came `at_ns`, or just now."""
         self.status = response.status_code
         self.refused = self.status >= 300
         self._headers = {name.lower(): value for name, value in response.headers.items()}

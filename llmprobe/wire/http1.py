@@ -48,16 +48,19 @@ class Http1Connection:
         """Whether it is open and idle."""
         return self.socket is not None and not self.socket.closed and self._answer is None
 
-    def send(self, request: bytes, sink: Sink, stream: httpx.AsyncByteStream) -> Answer:
-        """Send a request whole; what comes back goes to `sink`, and the response's body is `stream`."""
-        assert self.socket is not None
+    def expect(self, sink: Sink, stream: httpx.AsyncByteStream) -> Answer:
+        """Get ready for the answer to what is sent next: it goes to `sink`, its body is `stream`."""
         self._stream = stream
         self._sink = sink
         self._parser = httptools.HttpResponseParser(self)
         self._answer = answer = Answer()
         self._bare = 0
-        self.socket.write(request)
         return answer
+
+    def send(self, request: bytes) -> int:
+        """Send a request whole; when its bytes were handed over, on the clock of the stamps."""
+        assert self.socket is not None
+        return self.socket.write(request)
 
     def close(self) -> None:
         """Close, whatever is under way."""

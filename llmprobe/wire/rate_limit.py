@@ -36,6 +36,8 @@ def parse_rate_limit(headers: Mapping[str, str], body: bytes, now_s: float) -> R
 
     The server's own `Date` stands in for `now_s` where it is given, so that its clock may be wrong.
     """
+    if not body and not any("ratelimit" in name or name.startswith("retry-after") for name in headers):
+        return RateLimit()
     now_s = _date_s(headers.get("date")) or now_s
     requests = _from_headers(headers, ("requests",), now_s)
     tokens = _from_headers(headers, ("tokens", "input-tokens", "output-tokens"), now_s)

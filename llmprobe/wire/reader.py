@@ -37,14 +37,17 @@ class Listener(Protocol):
     def first_token(self, at_ns: int) -> None:
         """The first event with text arrived."""
 
-    def text(self, late_s: float | None) -> None:
+    def text(self, late_s: float | None, /) -> None:
         """An event with text arrived, the first one included.
 
         `late_s` is its stamp less the server's own time of the write, where it tells and shares this clock.
         """
 
-    def gap(self, seconds: float, tokens: int) -> None:
-        """An arrival of so many tokens came so long after the one before."""
+    def gap(self, seconds: float, /) -> None:
+        """An arrival of one token came so long after the one before."""
+
+    def split_gap(self, seconds: float, tokens: int) -> None:
+        """An arrival of several tokens came so long after the one before."""
 
 
 class Ending(Struct, frozen=True):
@@ -225,7 +228,10 @@ class StreamReader:
         gap_s = (self.last_token_ns - self._before_ns) / 1e9
         tokens = chunks if self._tokens_per_chunk == 1.0 else self._tokens_in(chunks)
         if self._listener is not None:
-            self._listener.gap(gap_s, tokens)
+            if tokens == 1:
+                self._listener.gap(gap_s)
+            else:
+                self._listener.split_gap(gap_s, tokens)
         if self.gaps_s is not None:
             self.gaps_s.extend([gap_s / tokens] * tokens)
 

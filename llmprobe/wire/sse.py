@@ -4,9 +4,13 @@ Lines end at CR, LF or CRLF and nowhere else: U+2028, U+2029 and U+0085 are text
 Comments, `id` and `retry` are ignored; an event without a `data` line is none.
 """
 
+import re
+
 from llmprobe.wire.framing import MAX_EVENT_BYTES, Event, EventOverflowError
 
 _BOM = b"\xef\xbb\xbf"
+_CR = 0x0D
+_ONE_EVENT = re.compile(rb"data: (.*)\n\n").fullmatch
 
 
 class SseParser:
@@ -26,15 +30,9 @@ class SseParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order; raises `EventOverflowError`."""
-        if (
-            self._between
-            and data.startswith(b"data: ")
-            and data.find(b"\n") == len(data) - 2
-            and data.endswith(b"\n\n")
-            and b"\r" not in data
-        ):
+        if self._between and (alone := _ONE_EVENT(data)) is not None and _CR not in data:
             # A read is one event, whole and alone, nearly always.
-            return [Event(None, data[6:-2])]
+            return [Event(None, alone[1])]
         if not self._begun:
             data = self._without_bom(data)
         events = self._feed_lines(data)

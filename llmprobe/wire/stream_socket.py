@@ -71,12 +71,14 @@ class StreamSocket:
         await self._flush()
         self._tls = tls
 
-    def write(self, data: bytes) -> None:
-        """Send all of it, now or as soon as the socket takes it."""
+    def write(self, data: bytes) -> int:
+        """Send all of it, now or as soon as the socket takes it; returns when that began."""
         if self._tls is not None:
             self._tls.write(data)
             data = self._outgoing.read()
+        at_ns = monotonic_ns()
         self._send(data)
+        return at_ns
 
     def close(self) -> None:
         """Give the socket back; the reader hears nothing of it."""

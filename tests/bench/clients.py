@@ -6,7 +6,9 @@
 The server is the project's own `llmprobe sim fixed`, or `--server URL`: any that sends `created_ns` in each
 chunk. {ttft_ms}, {itl_ms} and {tokens} in that URL are filled in. Each cell has processes of its own; figures
 are medians over the repeats. It needs Linux (/proc), two idle cores, and about a minute for each rate and
-repeat. A server that used over 90 % of a core is marked SATURATED: it can not have kept its times.
+repeat. A server that used over 90 % of a core is marked SATURATED: it can not have kept its times. So that a
+client's work does not make the server late, which would show as the client's error, the simulator comes first
+wherever the system lets it (SCHED_FIFO, for root); start another one with `chrt -f 10`.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -83,6 +85,8 @@ def served(plan: Plan, server: str | None) -> Iterator[Cell]:
         assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found is not None
+        with suppress(PermissionError):
+            os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(10))
         yield replace(cell, url=found[0], model="sim-fixed", server_pid=process.pid)
     finally:
         process.terminate()

@@ -115,7 +115,10 @@ async def test_users_send_one_request_after_another_and_every_one_is_written_and
         await run.engine.set_load(0, 40)
         await run.until(200)
     assert Counter(record.outcome for record in run.records).keys() <= {Outcome.OK, Outcome.CANCELLED}
-    assert sorted(record.index for record in run.records) == list(range(len(run.records)))
+    indices = sorted(record.index for record in run.records)
+    # Where users leave, some give back what they were given and never sent.
+    assert indices[:200] == list(range(200))
+    assert len(set(indices)) == len(indices)
     assert [event.record for event in run.heard(RequestFinished)] == run.records
     assert [event.target for event in run.heard(LoadChanged)] == [40]
 

@@ -69,7 +69,10 @@ class Heard:
         self.texts += 1
         self.spoke.set()
 
-    def gap(self, seconds: float, tokens: int) -> None:
+    def gap(self, seconds: float) -> None:
+        pass
+
+    def split_gap(self, seconds: float, tokens: int) -> None:
         pass
 
 

@@ -128,6 +128,12 @@ async def test_through_a_proxy_the_request_starts_when_it_is_sent_through(flight
     assert (reply.connect_s, reply.start_ns, reply.ack_s) == (2.5, 4_000_000_000, 1)
 
 
+async def test_a_transport_that_took_the_time_itself_is_believed(flight: Flight, hand: Hand) -> None:
+    hand.at(2)
+    await flight.trace("http11.send_request_headers.started", {"at_ns": 1_999_000_000})
+    assert flight.start_ns == 1_999_000_000
+
+
 @pytest.mark.parametrize(
     ("trace", "reused"),
     [

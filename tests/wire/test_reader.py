@@ -36,7 +36,10 @@ class Heard:
     def text(self, late_s: float | None) -> None:
         self.told.append(("text",))
 
-    def gap(self, seconds: float, tokens: int) -> None:
+    def gap(self, seconds: float) -> None:
+        self.told.append(("gap", round(seconds, 9), 1))
+
+    def split_gap(self, seconds: float, tokens: int) -> None:
         self.told.append(("gap", round(seconds, 9), tokens))
 
 
