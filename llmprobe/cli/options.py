@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,17 +15,30 @@ from llmprobe.core.load import UNTIL_STOPPED_S, Stage, too_much
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.slo import Slo, parse_slos
 from llmprobe.core.units import parse_duration, parse_rate, parse_size, parse_usd
-from llmprobe.wire.dialects import DIALECTS
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
+
+
+class _DialectNames:
+    """What argparse asks for: the codecs take a while to load, and a first frame does not wait for them."""
+
+    def __iter__(self) -> Iterator[str]:
+        from llmprobe.wire.dialects import DIALECTS
+
+        return iter(DIALECTS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(self)
 
 
 def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     """How to reach the endpoint."""
     group = parser.add_argument_group("endpoint")
     group.add_argument("-m", "--model", help="asked of the endpoint when left out")
-    group.add_argument("--dialect", metavar="NAME", help=f"{', '.join(DIALECTS)}; guessed when left out")
+    group.add_argument(
+        "--dialect", metavar="NAME", choices=_DialectNames(), help="%(choices)s; guessed when left out"
+    )
     group.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
     group.add_argument("-H", "--header", action="append", default=[], metavar="'K: V'", help="sent along")
     group.add_argument("--body", metavar="JSON", help="merged into each request")

@@ -1,6 +1,7 @@
 """Open the screen on a target: nothing (the simulated endpoint, already running), an URL or a scenario."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -64,8 +65,13 @@ def _tell(scenario: Scenario, args: argparse.Namespace, *, base: Path) -> int:
 
 
 def _show(scenario: Scenario, args: argparse.Namespace, *, base: Path, timed: bool) -> int:
+    # Loading is most of what a first frame costs, and brings no garbage: now or at any later collection.
+    gc.disable()
     from llmprobe.tui.app import ProbeApp
     from llmprobe.tui.feed import ProbeSession
+
+    gc.freeze()
+    gc.enable()
 
     folders: list[Path] = []
 

@@ -7,21 +7,21 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from msgspec.structs import replace
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from llmprobe.core.engine import Watch
 from llmprobe.core.errors import LlmprobeError, UsageError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
 from llmprobe.tui import welcome
-from llmprobe.tui.acts import Acts
 from llmprobe.tui.feed import Feed, Opener
 from llmprobe.tui.keys import with_keys
 from llmprobe.tui.layout import HEIGHTS, WIDTHS
@@ -31,6 +31,9 @@ from llmprobe.tui.settings import Settings, load_settings, settings_file
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from llmprobe.tui.acts import Acts
 
 INTERNAL = 70
 _LOOK_AROUND_AFTER_S = 1.0
@@ -77,10 +80,16 @@ class ProbeApp(App[int]):
         self._ascii = _only_ascii(self.settings)
         self._put_themes()
         self._ink: tuple[dict[str, str], Ink] | None = None
-        self.acts = Acts(self)
-        """What a person does to the session; its methods are what the keys name."""
         self._leaving = False
         self._hung_up = False
+
+    @cached_property
+    def acts(self) -> "Acts":
+        """What a person does to the session; its methods are what the keys name."""
+        # With all dialogs: a first frame does not wait for them.
+        from llmprobe.tui.acts import Acts
+
+        return Acts(self)
 
     # What widgets draw with
 
@@ -106,11 +115,15 @@ class ProbeApp(App[int]):
         self.settings, self.keys = settings, with_keys(settings.keys)
         self.theme = settings.theme
         self._ascii = _only_ascii(settings)
-        self.set_class(self._ascii, "-ascii")
         self._ink = None
+        self._behave()
         self.refresh_css(animate=False)
-        self.set_keymap(settings.keys)
-        self.probe.look_every(1 / settings.refresh)
+
+    def _behave(self) -> None:
+        """What is no matter of colours; they are in force before the first frame."""
+        self.set_class(self._ascii, "-ascii")
+        self.set_keymap(self.settings.keys)
+        self.probe.look_every(1 / self.settings.refresh)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own names too."""
@@ -119,8 +132,15 @@ class ProbeApp(App[int]):
     def get_default_screen(self) -> Screen[Any]:
         """The one screen there is."""
         return ProbeScreen(
-            self.feed, moved=self.acts.move_load, end_asked=self.acts.ask_end, watch=self.acts.watch_rows
+            self.feed,
+            moved=lambda load: self.acts.move_load(load),  # noqa: PLW0108 - not loaded before a person acts
+            end_asked=lambda load: self.acts.ask_end(load),  # noqa: PLW0108 - likewise
+            watch=self._watch_rows,
         )
+
+    def _watch_rows(self, watch: Watch) -> None:
+        if self.feed.session is not None:
+            self.acts.watch_rows(watch)
 
     @property
     def probe(self) -> ProbeScreen:
@@ -133,7 +153,7 @@ class ProbeApp(App[int]):
 
     def on_mount(self) -> None:
         """Open what was asked for; be ready to be told to go."""
-        self.apply(self.settings)
+        self._behave()
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
