@@ -4,10 +4,7 @@ import argparse
 from pathlib import Path
 
 from llmprobe.cli.output import add_output_options, deliver
-from llmprobe.core.errors import UsageError
-from llmprobe.report.files import SCENARIO, read_run
-from llmprobe.report.make import make_result
-from llmprobe.scenario.reader import load_scenario
+from llmprobe.session.recent import judge_again
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the run's result; the exit code is its verdict's."""
-    files = read_run(args.run)
-    scenario_file = args.run / SCENARIO
-    if not scenario_file.is_file():
-        raise UsageError(f"{args.run} has no {SCENARIO}; without it nobody knows what was asked of the run")
-    result = make_result(files, load_scenario(scenario_file))
+    result = judge_again(args.run)
     deliver(result, args.run, args)
     return result.verdict.exit_code

@@ -12,7 +12,7 @@ from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
-from llmprobe.session.recent import find_recent, open_again
+from llmprobe.session.recent import find_recent, judge_again, open_again
 from llmprobe.session.view import State, View
 from llmprobe.tui.feed import ProbeSession
 from llmprobe.tui.screens.ask import AskScreen
@@ -101,7 +101,7 @@ class Acts:
     def results(self) -> None:
         """The verdict so far."""
         if (session := self._session) is not None:
-            self._app.push_screen(ResultsScreen(session.result, save=self.save))
+            self._ask(ResultsScreen(session.result), self.save)
 
     def copy_verdict(self) -> None:
         """As Markdown, to the clipboard of the terminal."""
@@ -154,7 +154,7 @@ class Acts:
         self._app.push_screen(dialog, opened)
 
     def open(self) -> None:
-        """A scenario, or what a run did."""
+        """A scenario, or a run of before: its results, and the scenario that does it again."""
 
         def opened(scenario: Scenario | None) -> None:
             if scenario is not None:
@@ -163,7 +163,7 @@ class Acts:
 
         view = self._view()
         running = view is not None and view.elapsed_s > 0
-        self._app.push_screen(OpenScreen(find_recent, open_again, running=running), opened)
+        self._app.push_screen(OpenScreen(find_recent, open_again, judge_again, running=running), opened)
 
     def _test_elsewhere(self, scenario: Scenario) -> None:
         """One request to an endpoint that isn't open, by a session of its own."""

@@ -138,5 +138,6 @@ def shown_as(names: str) -> str:
 
 _PLAIN = {
     "comma": ",", "slash": "/", "plus": "+", "minus": "-", "question_mark": "?", "full_stop": ".",
-    "equals_sign": "=", "semicolon": ";", "colon": ":",
+    "equals_sign": "=", "semicolon": ";", "colon": ":", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "escape": "Esc",
 }  # fmt: skip

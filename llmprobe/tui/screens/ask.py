@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from llmprobe.core.scrub import clean
 from llmprobe.tui.screens.dialog import Dialog, plain
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.reader import Reader
 
 
@@ -21,7 +22,7 @@ class AskScreen(Dialog[bool]):
 
     def __init__(self, title: str, question: str, *, yes: str, again: str = "") -> None:
         super().__init__()
-        self.heading, self.foot = title, f"Enter {yes} · Esc no"
+        self.heading, self.hints = title, (Hint("enter", yes), Hint("escape", "no"))
         self._question = clean(question)
         self._again = again
         """The key that led here: pressed again it means yes."""

@@ -19,8 +19,9 @@ from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.scrub import clean, scrub
 from llmprobe.scenario.curl import Pasted
 from llmprobe.tui.edit import edited
-from llmprobe.tui.screens.dialog import Dialog, plain
+from llmprobe.tui.screens.dialog import CANCEL, Dialog, plain
 from llmprobe.tui.widgets.field import Field
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.picks import Pick, Picks
 from llmprobe.tui.widgets.reader import Reader
 
@@ -32,7 +33,9 @@ class EndpointScreen(Dialog[Scenario]):
     """Answers the changed scenario, or None. Says what is wrong while it is typed."""
 
     heading = "Endpoint"
-    foot = "Enter open · ↓ pick · ^L models · ^T test · Esc cancel"
+    hints = (
+        Hint("enter", "open"), Hint("down", "pick"), Hint("ctrl+l", "models"), Hint("ctrl+t", "test"), CANCEL,
+    )  # fmt: skip
     BINDINGS: ClassVar = [
         Binding("ctrl+l", "models", show=False), Binding("ctrl+t", "test", show=False),
         Binding("down", "app.focus_next", show=False), Binding("up", "app.focus_previous", show=False),

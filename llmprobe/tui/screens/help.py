@@ -10,7 +10,8 @@ from textual.widget import Widget
 
 from llmprobe.tui.keys import Key
 from llmprobe.tui.layout import Pane
-from llmprobe.tui.screens.dialog import Dialog
+from llmprobe.tui.screens.dialog import CLOSE, Dialog
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
 from llmprobe.tui.widgets.spans import Line, wrapped
@@ -87,7 +88,7 @@ class HelpScreen(Dialog[None]):
     """Scrolls; any of ?, q and Esc closes it."""
 
     heading = "Keys and terms"
-    foot = "↑ ↓ scroll · Esc close"
+    hints = (Hint("up,down", "scroll"), CLOSE)
     wide = True
     BINDINGS: ClassVar = [Binding("question_mark,q,f1", "leave", show=False)]
 

@@ -6,14 +6,15 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
-from llmprobe.tui.screens.dialog import Dialog
+from llmprobe.tui.screens.dialog import CANCEL, Dialog
+from llmprobe.tui.widgets.hints import Hint
 
 
 class MarkScreen(Dialog[str]):
     """Answers the note, or None."""
 
     heading = "Mark this moment"
-    foot = "Enter mark · Esc cancel"
+    hints = (Hint("enter", "mark"), CANCEL)
 
     def body(self) -> Iterable[Widget]:
         """One field."""

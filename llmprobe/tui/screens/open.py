@@ -1,4 +1,4 @@
-"""Open a scenario, or what a run did: a path, or one of those that lie here."""
+"""Open a scenario, or a run of before with its results: a path, or one of those that lie here."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +15,15 @@ from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds
+from llmprobe.report.result import Result
 from llmprobe.session.recent import Recent
-from llmprobe.tui.screens.dialog import Dialog, plain
+from llmprobe.tui.screens.dialog import CANCEL, Dialog, plain
+from llmprobe.tui.screens.results import PastResultsScreen
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.picks import Pick, Picks
 from llmprobe.tui.widgets.reader import Reader
 
-_HINT = "a scenario file, or a run folder: the scenario that does that run again"
+_HINT = "a scenario file; or a run folder: its results, and the scenario that does it again"
 _ENDS = "opening it ends this run; its folder is kept"
 _MOST_PICKS = 10
 
@@ -29,15 +32,21 @@ class OpenScreen(Dialog[Scenario]):
     """Answers a sound scenario, or None. What is wrong with one is said by file, line and key."""
 
     heading = "Open"
-    foot = "Enter open · ↓ choose · Esc cancel"
+    hints = (Hint("enter", "open"), Hint("down", "choose"), CANCEL)
     wide = True
 
     def __init__(
-        self, find: Callable[[], Sequence[Recent]], read: Callable[[Path], Scenario], *, running: bool
+        self,
+        find: Callable[[], Sequence[Recent]],
+        read: Callable[[Path], Scenario],
+        judge: Callable[[Path], Result],
+        *,
+        running: bool,
     ) -> None:
         super().__init__()
         self._find = find
         self._read = read
+        self._judge = judge
         self._hint = _ENDS if running else _HINT
 
     def body(self) -> Iterable[Widget]:
@@ -59,7 +68,7 @@ class OpenScreen(Dialog[Scenario]):
     async def _look_around(self) -> None:
         found = await asyncio.to_thread(self._find)
         picks = [
-            Pick(one.path.name, "run" if one.run else "scenario", partial(self._open, one.path))
+            Pick(one.path.name, one.said, partial(self._look_at if one.run else self._open, one.path))
             for one in found
         ]
         self.query_one(Picks).offer("Here", picks)
@@ -69,7 +78,20 @@ class OpenScreen(Dialog[Scenario]):
         """Open what was typed."""
         typed = event.value.strip()
         if typed:
-            self._open(Path(typed).expanduser())
+            path = Path(typed).expanduser()
+            (self._look_at if path.is_dir() else self._open)(path)
+
+    def _look_at(self, folder: Path) -> None:
+        """The results of a run; from there its scenario is opened."""
+
+        async def judged() -> Result:
+            return await asyncio.to_thread(self._judge, folder)
+
+        def answered(wanted: bool | None) -> None:
+            if wanted:
+                self._open(folder)
+
+        self.app.push_screen(PastResultsScreen(folder.resolve().name, judged), answered)
 
     def _open(self, path: Path) -> None:
         try:

@@ -23,7 +23,6 @@ class ReplyScreen(Dialog[None]):
     """Asks when it opens, shows what comes."""
 
     heading = "Test request"
-    foot = "Esc close"
     wide = True
 
     def __init__(self, asked: Callable[[], Awaitable[TestReply]], place: str) -> None:

@@ -1,4 +1,4 @@
-"""The verdict so far: how it went, each objective, the levels, and what the figures rest on."""
+"""The verdict of a run, this one or one of before: objectives, levels, and what the figures rest on."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, cast
@@ -15,13 +15,13 @@ from llmprobe.report.formats import FORMATS
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
 from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
-from llmprobe.tui.screens.dialog import Dialog, plain
+from llmprobe.tui.screens.dialog import CLOSE, Dialog, plain
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
 from llmprobe.tui.widgets.spans import Line, Span, wrapped
 from llmprobe.tui.wording import NONE_YET, count, percent
 
-_FOOT = "y copy as Markdown · s save the scenario · Esc close"
 _FIRST, _CELL = 7, 9
 _LEVEL_COLUMNS = ("n", "TTFT p50", "TTFT p95", "TPOT p95", "tok/s", "errors", "goodput")
 _LEFT_OFF_FIRST = ("TTFT p50", "goodput", "TPOT p95")
@@ -29,22 +29,16 @@ _LEFT_OFF_FIRST = ("TTFT p50", "goodput", "TPOT p95")
 _SPREADS = ("n", "p50", "p95", "p99", "max", "mean")
 
 
-class ResultsScreen(Dialog[None]):
-    """Reads the run folder beside the screen; the run goes on."""
+class _ResultsScreen(Dialog[bool]):
+    """Reads the run folder beside the screen; answers True where a person wants its scenario."""
 
-    heading = "Results"
-    foot = "Esc close"
     wide = True
-    BINDINGS: ClassVar = [
-        Binding("y", "copy", show=False),
-        Binding("s", "save", show=False),
-        Binding("r,q", "leave", show=False),
-    ]
+    onward: Hint
+    BINDINGS: ClassVar = [Binding("y", "copy", show=False), Binding("r,q", "leave", show=False)]
 
-    def __init__(self, asked: Callable[[], Awaitable[Result]], *, save: Callable[[], None]) -> None:
+    def __init__(self, asked: Callable[[], Awaitable[Result]]) -> None:
         super().__init__()
         self._asked = asked
-        self._save = save
         self._result: Result | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -59,12 +53,11 @@ class ResultsScreen(Dialog[None]):
         """As Markdown, to the clipboard of the terminal."""
         if self._result is not None:
             self.app.copy_to_clipboard(FORMATS["markdown"](self._result))
-            self.refoot("✓ copied · s save the scenario · Esc close")
+            self.rehint(self.onward, CLOSE, said="✓ copied")
 
-    def action_save(self) -> None:
+    def action_onward(self) -> None:
         """The scenario that does it again."""
-        self.dismiss(None)
-        self._save()
+        self.dismiss(result=True)
 
     async def _ask(self) -> None:
         reader = self.query_one("#result", Reader)
@@ -74,7 +67,26 @@ class ResultsScreen(Dialog[None]):
             reader.rewrite(plain(f"✖ {clean(error.message)}", role="bad"))
         else:
             reader.rewrite(lambda width, ink: result_lines(result, width, ink))
-            self.refoot(_FOOT)
+            self.rehint(Hint("y", "copy as Markdown"), self.onward, CLOSE)
+
+
+class ResultsScreen(_ResultsScreen):
+    """The run of this session, which goes on."""
+
+    heading = "Results"
+    onward = Hint("s", "save the scenario")
+    BINDINGS: ClassVar = [Binding("s", "onward", show=False)]
+
+
+class PastResultsScreen(_ResultsScreen):
+    """A run of before: its scenario is on disk already, and can be opened."""
+
+    onward = Hint("o", "open its scenario")
+    BINDINGS: ClassVar = [Binding("o", "onward", show=False)]
+
+    def __init__(self, name: str, asked: Callable[[], Awaitable[Result]]) -> None:
+        super().__init__(asked)
+        self.heading = f"Results of {name}"
 
 
 def result_lines(result: Result, width: int, ink: Ink) -> Sequence[Line]:

@@ -13,17 +13,20 @@ from llmprobe.core.errors import LlmprobeError
 from llmprobe.core.scrub import clean
 from llmprobe.session.folder import plain_name
 from llmprobe.session.recorder import Saved
-from llmprobe.tui.screens.dialog import Dialog, plain
+from llmprobe.tui.screens.dialog import CANCEL, Dialog, plain
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.reader import Reader
 from llmprobe.tui.widgets.spans import Line, wrapped
+
+_DONE = Hint("enter", "done")
 
 
 class SaveScreen(Dialog[None]):
     """Stays until it is left, so that the command can be read and copied."""
 
     heading = "Save as a scenario"
-    foot = "Enter save · Esc cancel"
+    hints = (Hint("enter", "save"), CANCEL)
     BINDINGS: ClassVar = [Binding("y", "copy", show=False), Binding("enter", "leave", show=False)]
 
     def __init__(self, name: str, save: Callable[[str], Saved]) -> None:
@@ -56,13 +59,13 @@ class SaveScreen(Dialog[None]):
         said.can_focus = True
         said.rewrite(self._told)
         said.focus()
-        self.refoot("y copy the command · Enter done")
+        self.rehint(Hint("y", "copy the command"), _DONE)
 
     def action_copy(self) -> None:
         """The command, to the clipboard of the terminal."""
         if self._saved is not None:
             self.app.copy_to_clipboard(self._saved.command)
-            self.refoot("✓ copied · Enter done")
+            self.rehint(_DONE, said="✓ copied")
 
     def _told(self, width: int, ink: Ink) -> Sequence[Line]:
         assert self._saved is not None

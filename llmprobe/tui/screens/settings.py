@@ -13,13 +13,15 @@ from llmprobe.tui.keys import KEYS, PANES, Key, with_keys
 from llmprobe.tui.screens.dialog import Dialog
 from llmprobe.tui.settings import GLYPHS, Settings
 from llmprobe.tui.widgets.drawn import Drawn
+from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.roll import Roll
 from llmprobe.tui.widgets.spans import Line, fitted
 
-_FOOT = "↑ ↓ choose · ← → change · s save · Esc undo"
-_FOOT_KEY = "Enter set another key · Backspace as it was shipped · s save · Esc undo"
-_FOOT_PRESS = "press the new key · Esc keeps the old one"
+_ENDS = (Hint("s", "save"), Hint("escape", "undo"))
+_HINTS = (Hint("up,down", "choose"), Hint("left,right", "change"), *_ENDS)
+_HINTS_KEY = (Hint("enter", "another key"), Hint("backspace", "as shipped"), *_ENDS)
+_HINTS_PRESS = (Hint("escape", "keeps the old one"),)
 _ACTIONS = (*KEYS, *PANES)
 _CHOICES = ("theme", "glyphs", "refresh")
 _LABEL = 12
@@ -42,7 +44,7 @@ class SettingsList(Drawn, can_focus=True):
         settings: Settings,
         themes: Sequence[str],
         changed: Callable[[Settings], None],
-        foot: Callable[[str], None],
+        tell: Callable[..., None],
     ) -> None:
         super().__init__("settings")
         self.settings = settings
@@ -50,7 +52,7 @@ class SettingsList(Drawn, can_focus=True):
         """Whether the next key becomes that of the action under the cursor."""
         self._themes = list(themes)
         self._changed = changed
-        self._tell = foot
+        self._tell = tell
         self._roll = Roll()
         self._trouble = ""
 
@@ -162,7 +164,10 @@ class SettingsList(Drawn, can_focus=True):
         self._settle()
 
     def _settle(self) -> None:
-        self._tell(_FOOT_PRESS if self.listening else _FOOT if self._action is None else _FOOT_KEY)
+        if self.listening:
+            self._tell(*_HINTS_PRESS, said="press the new key")
+        else:
+            self._tell(*(_HINTS if self._action is None else _HINTS_KEY))
         self.redraw()
 
 
@@ -170,7 +175,7 @@ class SettingsScreen(Dialog[Settings]):
     """Answers the settings to keep, or None: then those of before hold again."""
 
     heading = "Settings"
-    foot = _FOOT
+    hints = _HINTS
     wide = True
     AUTO_FOCUS = "SettingsList"
     BINDINGS: ClassVar = [Binding("s", "save", show=False)]
@@ -179,7 +184,7 @@ class SettingsScreen(Dialog[Settings]):
         self, settings: Settings, themes: Sequence[str], changed: Callable[[Settings], None]
     ) -> None:
         super().__init__()
-        self._list = SettingsList(settings, themes, changed, self.refoot)
+        self._list = SettingsList(settings, themes, changed, self.rehint)
 
     def body(self) -> Iterable[Widget]:
         """The list."""
