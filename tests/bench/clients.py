@@ -34,7 +34,7 @@ _CLIENTS = ("llmprobe", "httpx", "aiohttp")
 _TTFT_S = 0.2
 _UNEVEN = 0.955
 """Of an answer's time, for the users to start in: any round share of it makes their tokens tick together."""
-_GRACE_S = 45.0
+_GRACE_S = 150.0
 """To start, and to come to an end, beyond the time of a cell."""
 _SERVER_FULL = 0.9
 """Share of a core past which the server can't have kept its times."""
