@@ -2,6 +2,7 @@
 
 from llmprobe.control.changes import drift_of, noise
 from llmprobe.control.evidence import Evidence
+from llmprobe.control.throughput import knee_of
 from llmprobe.core.finding import Cause, Finding
 
 _BREATH = 1.07
@@ -29,8 +30,10 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
     tokens = sum(stay.completed()[1] for stay in here)
     if cause == "rate_limit" and lowest is not None:
         low, high = capacity, lowest
+    knee = knee_of(evidence)
     if lowest is None:
         low, high = min(low, capacity), 4 * evidence.goal.most
+        cause = cause if knee is None else "throughput"
     if between is None and capacity and lowest is not None and too_wide(evidence, low, high):
         return refusal(
             evidence, f"the break lies anywhere from {low:.3g} to {high:.3g}: too wide to name a number"
@@ -46,7 +49,7 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
         violations=round(sum(bad for _, bad in tallies)), visits=evidence.visits(), kind=evidence.goal.kind,
         requests_per_s=done / held_s if held_s else None, tokens_per_s=tokens / held_s if held_s else None,
         failed_at=lowest, failed_times=len(times), failed_apart_s=apart_s,
-        noise=noise(evidence),
+        noise=noise(evidence), knee=knee,
     )  # fmt: skip
 
 

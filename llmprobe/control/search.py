@@ -11,11 +11,14 @@ from typing import Protocol
 from msgspec import Struct
 
 from llmprobe.control.evidence import Evidence
+from llmprobe.control.throughput import hold_s, unknown_load
 from llmprobe.control.visits import Stay
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Goal, Move, Tick
 
 _RAMP_MOST_S = 15.0
+_PATIENCE_S = 120.0
+"""The longest that a load is held for its throughput."""
 _EAGER_N = 8
 _WATCHED_N = 20
 """Verdicts that decide a load which a hand chose."""
@@ -58,6 +61,8 @@ class Search:
         self._evidence = Evidence(goal)
         self._plan: Plan | None = None
         self._asked: float | None = None
+        self._measured: set[float] = set()
+        """Loads that were held for their throughput."""
 
     def recall(self, tick: Tick) -> None:
         """Take in what happened before it was begun."""
@@ -120,6 +125,8 @@ class Search:
     def _decide(self, tick: Tick) -> Action:
         self._evidence.fit()
         plan = self._policy.next(self._evidence, tick.at_s)
+        if isinstance(plan, Finding) and plan.capacity == self._goal.most:
+            plan = self._throughput() or plan
         if isinstance(plan, Finding):
             return Action(_last_words(plan), finding=plan)
         if tick.requests_left is not None and tick.requests_left < plan.load:
@@ -131,6 +138,18 @@ class Search:
         return Action(
             plan.says, Move(plan.load, self._ramp_s(plan, tick.load)), self._policy.toward(self._evidence)
         )
+
+    def _throughput(self) -> Plan | None:
+        """Nothing broke up to the most: a load whose throughput is to be measured, to see its bend."""
+        load = unknown_load(self._evidence, self._measured)
+        if load is None or (held_s := hold_s(self._evidence, load)) > _PATIENCE_S / self._goal.speed:
+            return None
+        stay = self._evidence.stay
+        if stay is not None and stay.load == load and stay.held_s >= held_s:
+            self._measured.add(load)
+            return self._throughput()
+        says = f"measures the throughput of {self._evidence.called(load)}: nothing broke"
+        return Plan(load, 0, says, held_s=held_s)
 
     def _ramp_s(self, plan: Plan, load: float) -> float:
         """New users are spread over a residence, lest they ask in step; less where it matters less."""

@@ -140,11 +140,14 @@ def _safe(finding: Finding, mix: Mix) -> str:
 def _breaks(finding: Finding) -> str:
     if finding.cause == "none":
         return "Nothing broke up to there, the most that was tried."
+    if finding.cause == "throughput" and (knee := finding.knee) is not None:
+        load, low, high = (_number(at, finding.kind) for at in (knee.load, knee.low, knee.high))
+        where = f"about {load} ({low} to {high}, {finding.confidence:.0%})"
+        return f"No SLO broke up to there, the most that was tried, but throughput stops growing at {where}."
     if not finding.capacity:
         return ""
     why = {
         "rate_limit": "by a rate limit (429)",
-        "throughput": "because more load brings no more throughput",
         "instability": f"because the queue grows without end ({_beyond(finding.slo)})",
     }.get(finding.cause or "", f"by {_beyond(finding.slo)}")
     if finding.low is None or finding.high is None:
@@ -191,7 +194,7 @@ def _marks(finding: Finding) -> str:
     if finding.idle:
         alone = ", ".join(f"{metric.upper()} {people_seconds(s)}" for metric, s in finding.idle.items())
         said.append(f"Idle is the median of one user: {alone}.")
-    if (knee := finding.knee) is not None:
+    if finding.cause != "throughput" and (knee := finding.knee) is not None:
         load, low, high = (_number(at, finding.kind) for at in (knee.load, knee.low, knee.high))
         said.insert(0, f"Throughput stops growing at about {load} ({low} to {high}).")
     return " ".join(said)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from llmprobe.core.finding import Finding
+from llmprobe.core.finding import Finding, Knee
 from llmprobe.session.search import Searching
 
 pytestmark = pytest.mark.anyio
@@ -54,3 +54,21 @@ async def test_after_a_finding_its_line_is_gone(build: Any, stage: Any) -> None:
     session = stage.FakeSession(replace(stage.running_view(24), search=search))
     async with stage.running(build(session)) as pilot:
         assert "◇ autopilot" not in stage.text_of(pilot.app)
+
+
+async def test_the_knee_that_was_found_is_marked_on_the_curve(build: Any, stage: Any) -> None:
+    found = Finding(
+        capacity=64,
+        estimate=64.0,
+        low=64.0,
+        high=256.0,
+        cause="throughput",
+        knee=Knee(32.0, 28.0, 37.0, 900.0),
+    )
+    search = Searching("knee", armed=False, says="found", finding=found)
+    session = stage.FakeSession(replace(stage.running_view(64), search=search))
+    async with stage.running(build(session), (120, 36)) as pilot:
+        await stage.look(pilot)
+        shown = stage.text_of(pilot.app)
+        assert "tokens/s ┊ knee" in shown
+        assert shown.count("┊") > 3

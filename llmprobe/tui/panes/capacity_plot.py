@@ -20,7 +20,7 @@ ENOUGH = SAMPLES_FOR["p95"]
 """Answers from which a level is drawn solid."""
 GUTTER = 5
 """Cells for the labels of an axis."""
-_INTERVAL = "│"
+_INTERVAL, _KNEE = "│", "┊"
 _LOW, _HIGH = 1.5, 3.0
 """The latency axis ends between these multiples of the objective; what lies above is drawn at its edge."""
 
@@ -50,7 +50,7 @@ def plots(
     """Both plots and their axis; `marked` is the load that stands out there."""
     low, high = scale(levels)
     lower = (height - 1) * 2 // 5 if height >= 7 else 0
-    bound = bound_of(view, "ttft")
+    bound, knee = bound_of(view, "ttft"), _knee_of(view, low, high)
     drawn = _plot(
         _latency_points(levels, bound, ink), width, height - 1 - lower, (low, high), ink,
         top=_latency_top(levels, bound), style=ink.latency, write=_seconds, name="p95 TTFT", rule=bound,
@@ -63,7 +63,7 @@ def plots(
         ]
         top = round_up(max((point.y for point in points), default=1.0)) or 1.0
         drawn += _plot(points, width, lower, (low, high), ink, top=top, style=ink.throughput, write=count,
-                       name="tokens/s")  # fmt: skip
+                       name="tokens/s" if knee is None else "tokens/s ┊ knee", upright=knee)  # fmt: skip
     marked = marked or next((load_of(level) for level in levels if level.current), None)
     return [*drawn, _axis(width, low, high, marked, ink)]
 
@@ -80,8 +80,9 @@ def _plot(
     write: Callable[[float], str],
     name: str,
     rule: float | None = None,
+    upright: float | None = None,
 ) -> list[Line]:
-    """One plot with its labels; `rule` is a height to draw a broken line at."""
+    """One plot with its labels; `rule` is a height to draw a broken line at, `upright` a place for one."""
     cells = width - GUTTER
     looks = sorted({(point.glyph, point.style) for point in points}, key=str)
     series = [Series([p.x for p in points], [p.y for p in points], "braille")]
@@ -91,6 +92,10 @@ def _plot(
     styles = [style, *(look for _, look in looks)]
     rows = trace(series if points else [], cells, height, x_range=x_range, y_range=(0.0, top))
     rows = _with_intervals(rows, points, x_range, top, height)
+    if upright is not None and rows:
+        column = round((upright - x_range[0]) / (x_range[1] - x_range[0]) * (cells - 1))
+        for row in rows:
+            row[column] = row[column] if row[column][1] is not None else (_KNEE, None)
     ruled = None if rule is None else height - 1 - round(min(rule / top, 1.0) * (height - 1))
     lines: list[Line] = []
     for y, row in enumerate(rows):
@@ -102,7 +107,11 @@ def _plot(
         blank: Span = ("┈", ink.warn) if y == ruled else (" ", ink.text)
         line: list[Span] = [(f"{label:>{GUTTER - 1}} ", look)]
         line += [
-            (glyph, ink.dim) if glyph in _INTERVAL else blank if code is None else (glyph, styles[code])
+            (glyph, ink.dim)
+            if glyph in {_INTERVAL, _KNEE}
+            else blank
+            if code is None
+            else (glyph, styles[code])
             for glyph, code in row
         ]
         lines.append(_named(line, name, ink) if y == (1 if ruled == 0 and height > 1 else 0) else line)
@@ -126,6 +135,14 @@ def _with_intervals(
             if rows[y][column][1] is None:
                 rows[y][column] = (_INTERVAL, None)
     return rows
+
+
+def _knee_of(view: View, low: int, high: int) -> float | None:
+    """Where throughput stops growing, on the axis of loads, if the search found that."""
+    finding = view.search.finding if view.search is not None else None
+    if finding is None or finding.knee is None:
+        return None
+    return min(max(math.log2(finding.knee.load), low), high)
 
 
 def _named(line: list[Span], name: str, ink: Ink) -> list[Span]:
