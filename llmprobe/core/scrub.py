@@ -17,6 +17,8 @@ _SHORTEST_SECRET = 4
 """A shorter one (`x` for a server that takes any key) would only riddle the text."""
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://)[^/\s@?#]+@", re.IGNORECASE)
+_PASSWORD_BEGINS = re.compile(r"://[^/\s?#@:\[]+:\d*[^\d/\s?#]")
+"""Where a port would be, and is none."""
 _SCHEME = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=*-]{6,}", re.IGNORECASE)
 _NAMED = re.compile(
     r"""(?<![A-Za-z0-9])
@@ -85,6 +87,11 @@ def looks_like_key(text: str) -> bool:
 def carries_secret(url: str) -> bool:
     """Whether an address, or a template of one, has a user, a password or a key in it."""
     return looks_like_key(url) or bool(_USERINFO.search(url) or _NAMED.search(url))
+
+
+def may_carry_secret(half: str) -> bool:
+    """Whether an address that is still being typed has one in it: `https://user:p`, before the `@` tells."""
+    return carries_secret(half) or bool(_PASSWORD_BEGINS.search(half))
 
 
 def is_secret_header(name: str) -> bool:

@@ -255,13 +255,19 @@ class ProbeApp(App[int]):
         """One of `Acts`, by name."""
         getattr(self.acts, name)()
 
+    async def _do(self, call: str) -> None:
+        """An action by name, out of whatever dialog lies over the panes."""
+        if self.screen is not self.probe:
+            self.screen.dismiss(None)
+        await self.run_action(call, self.probe)
+
     def _wear(self, name: str) -> None:
         self.apply(replace(self.settings, theme=name))
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         """Every action, and the themes, for the palette."""
         for key in self.keys.values():
-            yield SystemCommand(key.says, f"key: {key.shown}", partial(self.run_action, key.call, screen))
+            yield SystemCommand(key.says, f"key: {key.shown}", partial(self._do, key.call))
         for name in self.available_themes:
             yield SystemCommand(f"Theme: {name}", "colours of the screen", partial(self._wear, name))
 

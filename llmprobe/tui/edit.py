@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
+from llmprobe.core.scrub import may_carry_secret
 from llmprobe.core.target import host_of, is_sim, parse_sim
 from llmprobe.core.units import parse_size
 
@@ -17,6 +18,7 @@ def edited(scenario: Scenario, *, url: str, model: str, api_key_env: str, max_to
     if is_sim(url):
         url = str(parse_sim(url))
     else:
+        _refuse_secret(url)
         host_of(url)
     name = api_key_env.strip() or None
     key_name(url, name)
@@ -28,6 +30,14 @@ def edited(scenario: Scenario, *, url: str, model: str, api_key_env: str, max_to
     )  # fmt: skip
     prompts = replace(scenario.prompts, max_tokens=_limit(max_tokens))
     return replace(scenario, endpoint=endpoint, prompts=prompts)
+
+
+def _refuse_secret(url: str) -> None:
+    if may_carry_secret(url):
+        raise UsageError(
+            "the address holds a key or a password, which llmprobe neither sends nor keeps; "
+            "put it in an environment variable and name that below"
+        )
 
 
 def _limit(text: str) -> int | None:

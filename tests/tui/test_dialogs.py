@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
 
+from llmprobe.tui.screens.mark import MarkScreen
 from llmprobe.tui.widgets.hints import Hint, hint_text
 
 pytestmark = pytest.mark.anyio
@@ -17,6 +19,15 @@ async def click(pilot: Any, stage: Any, words: str) -> None:
     await pilot.click(offset=(rows[y].index(words), y))
     await stage.look(pilot)
     await stage.look(pilot)
+
+
+async def until(pilot: Any, stage: Any, seen: Any) -> None:
+    """Wait for what takes a few turns of the loop."""
+    for _ in range(100):
+        if seen():
+            return
+        await stage.look(pilot)
+    pytest.fail(stage.text_of(pilot.app))
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)], ids=["60x20", "80x24"])
@@ -64,3 +75,19 @@ async def test_hints_that_do_not_fit_give_way_and_the_way_out_stays(
         said = hint_text(HINTS, width, pilot.app.ink, said="✓ copied").plain
         assert said.startswith("✓ copied · ")
         assert said.endswith("Esc cancel")
+
+
+async def test_every_action_is_reached_by_the_mouse_alone(build: Any, stage: Any) -> None:
+    session = stage.FakeSession(stage.running_view())
+    async with stage.running(build(session), (60, 20)) as pilot:
+        await click(pilot, stage, "Help")
+        await click(pilot, stage, "Ctrl+P any action")
+        await until(pilot, stage, lambda: isinstance(pilot.app.screen, CommandPalette))
+        await until(pilot, stage, lambda: "Add one user" in stage.text_of(pilot.app))
+        await click(pilot, stage, "Add one user")
+        await until(pilot, stage, lambda: session.named("set_load") == [(65,)])
+        await pilot.press("ctrl+p", *"write a note")
+        await until(pilot, stage, lambda: "Write a note" in stage.text_of(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, stage, lambda: isinstance(pilot.app.screen, MarkScreen))
+        assert len(pilot.app.screen_stack) == 2

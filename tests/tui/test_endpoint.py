@@ -224,3 +224,39 @@ async def test_whoever_starts_on_the_simulator_hears_of_a_real_endpoint(
         await app._look_around()
         await stage.look(pilot)
         assert ("Ollama answers on 11434: e to open it" in stage.text_of(app)) is told
+
+
+@pytest.mark.parametrize(
+    ("typed", "secret"),
+    [
+        ("https://ann:hunter2@api.example.org/v1", "hunter2"), ("https://ann:hunter", "hunter"),
+        ("https://api.example.org/v1?api_key=abc123", "abc123"), ("sk-abcdefghijkl1234", "sk-abc"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["url", "key"])
+async def test_a_key_that_is_typed_is_hidden_and_refused(
+    build: Any, stage: Any, field: str, typed: str, secret: str
+) -> None:
+    session = stage.FakeSession()
+    async with stage.running(build(session), (120, 36)) as pilot:
+        await pilot.press("e")
+        await stage.look(pilot)
+        pilot.app.screen.query_one(f"#{field}").value = ""
+        pilot.app.screen.query_one(f"#{field}").focus()
+        await pilot.press(*typed, "enter")
+        await stage.look(pilot)
+        shown = stage.text_of(pilot.app)
+        assert secret not in shown
+        assert "✖ " in shown
+        assert not session.named("close")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/v1", "http://[::1]:8000/v1", "sim:small-gpu?speed=10"]
+)
+async def test_an_address_without_a_secret_is_not_hidden(build: Any, stage: Any, url: str) -> None:
+    async with stage.running(build(stage.FakeSession()), (120, 36)) as pilot:
+        await pilot.press("e")
+        pilot.app.screen.query_one("#url").value = url
+        await stage.look(pilot)
+        assert url in stage.text_of(pilot.app)

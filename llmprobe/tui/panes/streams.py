@@ -33,7 +33,6 @@ class StreamsPane(Drawn, can_focus=True):
         Binding("end", f"move({_FAR})", show=False),
         Binding("ctrl+u", "page(-1)", show=False),
         Binding("ctrl+d", "page(1)", show=False),
-        Binding("c", "copy", show=False),
     ]
 
     def __init__(
@@ -181,7 +180,7 @@ class StreamsPane(Drawn, can_focus=True):
         """The cursor shows."""
         self.redraw()
 
-    def action_copy(self) -> None:
+    def copy_text(self) -> None:
         """The text under the cursor, or the one in full, to the clipboard of the terminal."""
         said = clean(self.text.said if self.reading else self._list.said)
         if said:

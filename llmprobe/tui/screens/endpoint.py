@@ -17,7 +17,7 @@ from llmprobe.core.errors import LlmprobeError, UsageError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.core.scrub import clean, scrub
-from llmprobe.scenario.curl import Pasted
+from llmprobe.scenario.curl import Pasted, is_curl
 from llmprobe.tui.edit import edited
 from llmprobe.tui.screens.dialog import CANCEL, Dialog, plain
 from llmprobe.tui.widgets.field import Field
@@ -156,7 +156,7 @@ class EndpointScreen(Dialog[Scenario]):
     @on(Input.Changed)
     def judge(self) -> None:
         """Say at once what is wrong."""
-        if any(field.password for field in self.query(Field)):
+        if any(is_curl(field.value) for field in self.query(Field)):
             self._say("a curl command, hidden for the key that may be in it; Enter reads it", role="dim")
             return
         try:

@@ -88,7 +88,7 @@ class HelpScreen(Dialog[None]):
     """Scrolls; any of ?, q and Esc closes it."""
 
     heading = "Keys and terms"
-    hints = (Hint("up,down", "scroll"), CLOSE)
+    hints = (Hint("up,down", "scroll"), Hint("ctrl+p", "any action"), CLOSE)
     wide = True
     BINDINGS: ClassVar = [Binding("question_mark,q,f1", "leave", show=False)]
 

@@ -249,6 +249,10 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         self.streams.start_filter()
         self._refoot()
 
+    def action_copy_text(self) -> None:
+        """The text under the cursor, to the clipboard of the terminal."""
+        self.streams.copy_text()
+
     def action_follow(self) -> None:
         """The text under the cursor in full, with all the room."""
         self._to_streams()

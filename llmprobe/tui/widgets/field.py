@@ -1,11 +1,11 @@
-"""A field of one line. A curl command pasted into it is read, and never shown: a key may be in it."""
+"""A field of one line. A key in it is never shown; a curl command, which may hold one, is read at once."""
 
 from textual import events
 from textual.message import Message
 from textual.widgets import Input
 
 from llmprobe.core.errors import UsageError
-from llmprobe.core.scrub import clean
+from llmprobe.core.scrub import clean, may_carry_secret
 from llmprobe.scenario.curl import Pasted, is_curl, parse_curl
 
 
@@ -30,8 +30,8 @@ class Field(Input):
             self._read(event.text)
 
     def watch_value(self) -> None:
-        """A command that is typed is hidden like a password, for what may be in it."""
-        self.password = is_curl(self.value)
+        """What has a key in it, or may have, is hidden like a password from its first letter on."""
+        self.password = is_curl(self.value) or may_carry_secret(self.value)
 
     def take_command(self) -> bool:
         """Read what was typed, if it is a command; whether it was."""
