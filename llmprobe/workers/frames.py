@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
+from llmprobe.core.errors import LocalError
 from llmprobe.core.events import Event
 
 
@@ -109,8 +110,11 @@ _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
 def encode(frame: Command | Reply) -> bytes:
-    """One frame as bytes."""
-    body = _encoder.encode(frame)
+    """One frame as bytes; raises `LocalError` for what no frame can carry, as a number beyond 64 bits."""
+    try:
+        body = _encoder.encode(frame)
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError) as error:
+        raise LocalError(f"a {type(frame).__name__} can't go between two processes: {error}") from error
     return len(body).to_bytes(_HEAD, "big") + body
 
 

@@ -5,6 +5,8 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 
+import msgspec
+
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LlmprobeError, LocalError
 from llmprobe.core.events import Event, Fault, RequestFinished, RequestStarted, WorkerLost
@@ -146,8 +148,13 @@ class WorkerPool:
         assert member.process.stdout is not None
         parser = FrameParser()
         while data := await member.process.stdout.read(_CHUNK):
-            for body in parser.feed(data):
-                self._hear(member, frames.decode_reply(body))
+            try:
+                for body in parser.feed(data):
+                    self._hear(member, frames.decode_reply(body))
+            except msgspec.DecodeError as error:
+                member.complaints.append(f"what it sent is no frame: {error}")
+                member.process.kill()
+                break
         member.alive = False
         if not member.stopped:
             await self._mourn(member)

@@ -14,7 +14,8 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
-from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.errors import LlmprobeError, LocalError
+from llmprobe.core.events import Fault
 from llmprobe.core.record import RequestRecord
 from llmprobe.engine.local import LocalEngine
 from llmprobe.telemetry.machine import has_uvloop
@@ -123,10 +124,14 @@ class _Worker:
     async def _tell(self, engine: LocalEngine, tasks: TaskGroup) -> None:
         # A session that is gone hears nothing; reading notices that and ends the process.
         with contextlib.suppress(ConnectionError):
-            async for events in engine.events():
-                self._send(frames.Batch(events))
-                await self._writer.drain()
-            self._send(frames.Stopped())
+            try:
+                async for events in engine.events():
+                    self._send(frames.Batch(events))
+                    await self._writer.drain()
+            except LocalError as error:
+                self._send(frames.Batch([Fault(engine.worker, error.message, error.exit_code)]))
+            else:
+                self._send(frames.Stopped())
             await self._writer.drain()
             tasks.cancel_scope.cancel()
 

@@ -157,7 +157,8 @@ users = st.builds(
 )
 rates = st.builds(Stage, st.floats(0, 1e5), seconds, seconds)
 loads = st.builds(
-    Load, st.just("users"), warmup_s=seconds, stages=st.lists(users, max_size=4).map(tuple), max_users=st.integers(1, MOST)
+    Load, st.just("users"), warmup_s=seconds, stages=st.lists(users, max_size=4).map(tuple),
+    max_users=st.integers(1, MOST),
 ) | st.builds(
     Load, st.just("rate"), st.sampled_from(["poisson", "constant", "gamma"]), seconds,
     st.lists(rates, max_size=4).map(tuple),
