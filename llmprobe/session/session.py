@@ -347,7 +347,8 @@ class Session:
 
     async def _look_around(self) -> None:
         snapshot = self._aggregator.snapshot(self.elapsed_s)
-        idle = snapshot.active + snapshot.draining == 0
+        # Users are told of ten times a second, requests at once: either may be the first to know.
+        idle = snapshot.active + snapshot.draining + snapshot.in_flight == 0
         if self._state is State.RUNNING:
             # What is leased and not yet sent (its user backs off) is still to come.
             capped = self._ledger.capped if not self._ledger.outstanding else None
