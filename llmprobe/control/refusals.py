@@ -60,7 +60,8 @@ def descend(evidence: Evidence) -> Descent:
         again = len(evidence.stays) - evidence.stays.index(held[0])
         if above <= max(_CLOSE * below, below + 1) or again > _AGAIN:
             return Descent(below, done=True)
-        return Descent(evidence.rounded(math.sqrt(below * above)))
+        between = evidence.rounded(math.sqrt(below * above))
+        return Descent(max(between, below + evidence.step(below)))
     if evidence.stays[-1].held is not False and evidence.stays[-1].load < last.load:
         return Descent(evidence.stays[-1].load)
     patient = last.load <= 2 * _best_before(evidence, last) and len(last.samples) < _FLOOD
