@@ -1,32 +1,36 @@
 """Whether the endpoint itself changed while it was measured: an early load, visited again late."""
 
 from llmprobe.control.evidence import Evidence
-from llmprobe.control.visits import Stay
 
 _DRIFT = 1.15
 """How much the pace of tokens may move between two visits to one load."""
-_HINT = 1.07
+_HINT = 1.06
 """A change so large is worth a longer look."""
 _WATCH_S, _WATCH_LONG_S = 45.0, 120.0
 """How long that look is: where it is a drift already, and where it may become one."""
 _FRESH_S = 120.0
-_PACES = 5
-"""Answers that tell the pace of a stay."""
+_APART_S = 45.0
+"""Between the first answers and those that may differ from them."""
+_SPELL_S = 60.0
+"""Longer than a neighbour's spell: noise shows both its paces in it."""
+_PACES, _ENOUGH = 5, 12
+"""Answers that tell a pace, and that tell it well."""
 _ODD = 1.08
 """How far off that line a pace may be."""
 
 
 def reference_load(evidence: Evidence) -> float:
-    """An early, low load whose pace is known."""
+    """An early, low load whose pace is known; the least takes long to visit again."""
     held = evidence.held()
     known = [s for s in evidence.stays if s.load in held and s.held and len(s.pace()) >= _PACES]
-    return min(known, key=lambda s: s.from_s).load if known else evidence.least
+    above = [stay for stay in known if stay.load > evidence.least]
+    return min(above or known, key=lambda s: s.from_s).load if known else evidence.least
 
 
 def reference_done(evidence: Evidence, now_s: float) -> bool:
     """Whether it was visited again of late."""
-    references = _references(evidence)
-    return len(references) > 1 and now_s - references[-1].to_s < _FRESH_S / evidence.goal.speed
+    since_s = now_s - _FRESH_S / evidence.goal.speed
+    return sum(started_s >= since_s for started_s, _ in _late(evidence)) >= _PACES
 
 
 def suspicious(evidence: Evidence) -> bool:
@@ -49,41 +53,59 @@ def suspicious(evidence: Evidence) -> bool:
 
 def undecided(evidence: Evidence) -> bool:
     """Whether the reference moved so far that it must be watched on: a drift goes on, noise comes back."""
-    references = _references(evidence)
-    if len(references) < 2 or _moved(references) < _HINT:
+    load, moved = reference_load(evidence), _moved(evidence)
+    if moved < _HINT:
         return False
-    seconds = sum(stay.held_s for stay in references[1:]) * evidence.goal.speed
-    return seconds < (_WATCH_S if _moved(references) >= _DRIFT else _WATCH_LONG_S)
+    _, *again = [stay for stay in evidence.stays if stay.load == load and stay.held]
+    seconds = sum(stay.held_s for stay in again) * evidence.goal.speed
+    return seconds < (_WATCH_S if moved >= _DRIFT else _WATCH_LONG_S)
 
 
 def drift_of(evidence: Evidence) -> str | None:
     """How the pace at the reference moved for good, if it did."""
-    references = _references(evidence)
-    if len(references) < 2 or _moved(references) < _DRIFT:
+    if _moved(evidence) < _DRIFT:
         return None
-    before, after = _quartiles(references[0]), _quartiles(references[-1])
+    before, after = (_quartiles(paces) for paces in _ends(evidence))
     if before[0] <= after[2] and after[0] <= before[2]:
         # The middle halves overlap: at times it is as fast as it was.
         return None
     ratio = after[1] / before[1]
     change = f"{ratio - 1:.0%} longer" if ratio > 1 else f"{1 - ratio:.0%} less long"
-    return f"a token took {change} than before, at the same load of {references[0].load:g}"
+    return f"a token took {change} than before, at the same load of {reference_load(evidence):g}"
 
 
-def _moved(references: list[Stay]) -> float:
-    """The larger pace over the smaller, of the first and the last visit."""
-    before, after = _quartiles(references[0])[1], _quartiles(references[-1])[1]
+def _moved(evidence: Evidence) -> float:
+    """The larger pace over the smaller, of the first answers at the reference and the last; 1 if too few."""
+    early, late = _ends(evidence)
+    if min(len(early), len(late)) < _PACES:
+        return 1.0
+    before, after = _quartiles(early)[1], _quartiles(late)[1]
     return max(before / after, after / before)
 
 
-def _quartiles(stay: Stay) -> tuple[float, float, float]:
-    pace = sorted(stay.pace())
-    return pace[len(pace) // 4], pace[len(pace) // 2], pace[-1 - len(pace) // 4]
+def _ends(evidence: Evidence) -> tuple[list[float], list[float]]:
+    """The first paces at the reference, and those of its last minute, where that came well after."""
+    paces, late = _paces(evidence), _late(evidence)
+    early = paces[: min(_ENOUGH, len(paces) - len(late))]
+    late = [one for one in late if one[0] >= paces[-1][0] - _SPELL_S / evidence.goal.speed]
+    return [pace_s for _, pace_s in early], [pace_s for _, pace_s in late]
 
 
-def _references(evidence: Evidence) -> list[Stay]:
+def _late(evidence: Evidence) -> list[tuple[float, float]]:
+    paces = _paces(evidence)
+    return [one for one in paces if one[0] >= paces[0][0] + _APART_S / evidence.goal.speed]
+
+
+def _paces(evidence: Evidence) -> list[tuple[float, float]]:
+    """When each answer at the reference was asked for, and its time per token."""
     load = reference_load(evidence)
-    return [s for s in evidence.stays if s.load == load and s.held and len(s.pace()) >= _PACES]
+    stays = [stay for stay in evidence.stays if stay.load == load and stay.held]
+    return sorted(one for stay in stays for one in stay.paced())
+
+
+def _quartiles(paces: list[float]) -> tuple[float, float, float]:
+    pace = sorted(paces)
+    return pace[len(pace) // 4], pace[len(pace) // 2], pace[-1 - len(pace) // 4]
 
 
 def noise(evidence: Evidence) -> str | None:

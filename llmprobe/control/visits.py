@@ -218,7 +218,11 @@ class Stay:
 
     def pace(self) -> list[float]:
         """Time per token of the answers that count."""
-        return [sample.tpot_s for sample in self.counting() if sample.completed and sample.tpot_s is not None]
+        return [pace_s for _, pace_s in self.paced()]
+
+    def paced(self) -> list[tuple[float, float]]:
+        """The same, with when each was asked for."""
+        return [(s.started_s, s.tpot_s) for s in self.counting() if s.completed and s.tpot_s is not None]
 
     def completed(self) -> tuple[int, int]:
         """Answers and output tokens that came since it settled, whenever they were asked for."""
