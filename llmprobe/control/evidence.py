@@ -21,6 +21,8 @@ _BEHIND = 0.6
 """The share of the most verdicts that an objective with fewer must have."""
 _EASY = 0.7
 """The share of a bound that all durations keep at a load that needs no closer look."""
+_STRAY = 8
+"""Of so many durations, one may be longer."""
 _CLEAR = 0.15
 _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
@@ -36,6 +38,8 @@ _LEARN_S = 8.0
 _FAR = 4
 _REFUSALS = 60
 """Failures of a stay that are enough, whatever more could tell."""
+_COLD = 1.8
+"""How many times as long as now an answer of a cold endpoint took, a token."""
 _COLD_S = 60.0
 """The longest wait for a cold endpoint to become warm."""
 _PATIENCE_S = 30.0
@@ -94,6 +98,8 @@ class Evidence:
             if home is not None and (home is stay or record.ended_s <= stay.from_s):
                 home.end(record, self.rules)
         stay.take(tick, self.rules)
+        if stay is self.stays[0]:
+            self._warm_up(stay)
         if tick.bound is not None:
             self.bound, self.spoiled_at = tick.bound, min(self.spoiled_at, stay.load)
         for recent in reversed(self.stays):
@@ -105,10 +111,21 @@ class Evidence:
     @property
     def turnover_s(self) -> float:
         """The mean time of a request. Where a few answers are long, a load takes as long to show itself."""
+        return self.residence_s * self._skew()
+
+    def turnover_at(self, load: float) -> float:
+        """The same at a load, by the stay nearest to it that showed some."""
+        took = {
+            stay.load: sum(times) / len(times)
+            for stay in self.stays
+            if len(times := [s.e2e_s for s in stay.ended() if s.completed]) >= min(stay.load, _FEW)
+        }
+        near = min(took, key=lambda known: abs(math.log(known / load)), default=None)
+        return self.turnover_s if near is None else max(self.turnover_s, took[near])
+
+    def _skew(self) -> float:
         took = [s.e2e_s for stay in self.stays for s in stay.ended() if s.completed]
-        if len(took) < _FEW:
-            return self.residence_s
-        return self.residence_s * max(1.0, sum(took) / len(took) / sorted(took)[len(took) // 2])
+        return 1.0 if len(took) < _FEW else max(1.0, sum(took) / len(took) / sorted(took)[len(took) // 2])
 
     # What a stay shows
 
@@ -172,25 +189,28 @@ class Evidence:
         # What got through before the limit was reached is gone after a residence.
         return self.tally(stay, stay.why)[1] > _REFUSALS and stay.held_s >= self.residence_s
 
+    def _warm_up(self, first: Stay) -> None:
+        """What a cold endpoint answered before it was warm doesn't count."""
+        pace = sorted((s.started_s, s.e2e_s / max(1, s.tokens)) for s in first.counting() if s.completed)
+        if len(pace) < 3 or first.held_s > _COLD_S / self.goal.speed:
+            return
+        warm = sorted(per for _, per in pace[-3:])[1]
+        cold = [started_s for started_s, per in pace[:-2] if per > _COLD * warm]
+        if cold:
+            first.settled_s = next(started_s for started_s, _ in pace if started_s > cold[-1])
+
     def steady(self, stay: Stay) -> bool:
-        """Whether the first stay is warm: its times no longer fall. What came before that doesn't count."""
+        """Whether the first stay is warm: its times no longer fall."""
         if stay is not self.stays[0]:
             return True
-        pace = [(s.started_s, s.e2e_s / max(1, s.tokens)) for s in stay.counting() if s.completed]
-        if len(pace) < 2 or stay.held_s > _COLD_S / self.goal.speed:
-            return len(pace) >= 2
-        pace.sort()
-        *_, before, last = (per for _, per in pace)
-        if min(per for _, per in pace[-2:]) < 0.5 * pace[0][1]:
-            stay.settled_s = pace[-2][0]
-            return False
-        return last > 0.5 * before
+        pace = sorted((s.started_s, s.e2e_s / max(1, s.tokens)) for s in stay.counting() if s.completed)
+        return len(pace) >= 2 and pace[-1][1] > pace[-2][1] / _COLD
 
     def easy(self, stay: Stay) -> bool:
         """Whether all durations stay far below their bounds."""
         for k, rule in enumerate(self.rules):
             values = stay.values(k)
-            if rule.latency and (not values or values[-1] > _EASY * rule.slo.bound):
+            if rule.latency and (not values or values[-1 - len(values) // _STRAY] > _EASY * rule.slo.bound):
                 return False
         return True
 

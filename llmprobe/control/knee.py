@@ -25,10 +25,13 @@ _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
 _OVER_S, _OVER = 700.0, 80
 """From when on it says what it has."""
-_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 40, 8
-_CONFIRM_S = 12.0
-_REFERENCE_AFTER_S = 110.0
+_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 100, 8
+_CONFIRM_S, _CONFIRM = 30.0, 4
+"""How long a load is held to confirm it: seconds, and turnovers."""
+_REFERENCE_AFTER_S = 85.0
 """A search that was shorter leaves no time for a drift worth a visit."""
+_COLD_S = 60.0
+"""Before that, what fails at the least load may be a cold start."""
 _CHANGED = "the endpoint changed while it was measured"
 _LOOK_S = 5.0
 _APART_S = 12.0
@@ -69,7 +72,7 @@ class Knee:
             if (drift := drift_of(evidence)) is not None:
                 return refusal(evidence, _CHANGED, drift=drift)
         if evidence.zero():
-            return ending(evidence, 0.0)
+            return self._none(evidence)
         return (
             self._zoom(evidence)
             or self._confirm(evidence)
@@ -84,6 +87,12 @@ class Knee:
                 load, _CLIMB_N, f"climbs to {evidence.called(load)}: nothing has broken yet", eager=True
             )
         return self._confirmation(evidence, top) or ending(evidence, top)
+
+    def _none(self, evidence: Evidence) -> Plan | Finding:
+        if self._now_s < self._seconds(_COLD_S):
+            least = evidence.called(evidence.least)
+            return Plan(evidence.least, 0, f"waits whether {least} is answered faster once it is warm")
+        return ending(evidence, 0.0)
 
     def _descend(self, evidence: Evidence) -> Plan | Finding:
         plan = under_limit(evidence)
@@ -124,14 +133,17 @@ class Knee:
         slack = self._slack(evidence, candidate)
         near = [
             load
-            for load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
+            for load in self._confirmed(evidence)
             if candidate - load <= slack and load <= evidence.posterior.quantile(0.75)
         ]
         return max(near, default=None)
 
+    def _confirmed(self, evidence: Evidence) -> list[float]:
+        return evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
+
     def _confirmation(self, evidence: Evidence, load: float) -> Plan | None:
-        seconds = max(self._seconds(_CONFIRM_S), 2.0 * evidence.turnover_s)
-        if load in evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S)):
+        seconds = max(self._seconds(_CONFIRM_S), _CONFIRM * evidence.turnover_s)
+        if load in self._confirmed(evidence):
             return None
         # A stay under way at this load goes on and brings what it has; one that is over need not be repeated.
         before = [
@@ -187,8 +199,7 @@ class Knee:
         """The largest load that was confirmed."""
         if evidence.failed() and evidence.zero():
             return ending(evidence, 0.0)
-        confirmed = evidence.confirmed(_CONFIRM_N, self._seconds(_CONFIRM_S))
-        confirmed = confirmed or evidence.confirmed(_CLIMB_N, self._seconds(_CONFIRM_S / 2))
+        confirmed = self._confirmed(evidence) or evidence.confirmed(_CLIMB_N, self._seconds(_CONFIRM_S / 2))
         if not confirmed:
             if (drift := drift_of(evidence)) is not None:
                 return refusal(evidence, _CHANGED, drift=drift)

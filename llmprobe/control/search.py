@@ -22,7 +22,7 @@ _PATIENCE_S = 120.0
 _EAGER_N = 8
 _WATCHED_N = 20
 """Verdicts that decide a load which a hand chose."""
-_LONG_N = 120
+_LONG_N = 240
 """Verdicts after which a load is either within its budgets or not, clear or not."""
 
 
@@ -152,11 +152,11 @@ class Search:
         return Plan(load, 0, says, held_s=held_s)
 
     def _ramp_s(self, plan: Plan, load: float) -> float:
-        """New users are spread over a residence, lest they ask in step; less where it matters less."""
+        """New users are spread over a turnover, lest they ask in step; less where it matters less."""
         if plan.load <= max(load, self._evidence.least):
             return 0.0
-        residence_s = self._evidence.residence_s * (0.5 if plan.eager else 1.0)
-        return min(residence_s, _RAMP_MOST_S / self._goal.speed)
+        turnover_s = self._evidence.turnover_at(plan.load) * (0.5 if plan.eager else 1.0)
+        return min(turnover_s, _RAMP_MOST_S / self._goal.speed)
 
     def _stays(self) -> Action:
         if self._plan is None:

@@ -75,16 +75,33 @@ def test_an_endpoint_that_fails_one_user_has_none(bench):
     assert (finding.capacity, finding.cause, finding.slo) == (0, "zero", "p95 ttft < 1s")
 
 
+def test_a_cold_start_is_waited_out_and_leaves_no_trace(bench):
+    def cold(load, index, at_s):
+        ttft_s, tpot_s, outcome = queue(10)(load, index, at_s)
+        return (ttft_s, tpot_s * (4 if at_s < 30 else 1), outcome)
+
+    finding = bench(cold).search(knee())
+    assert finding.capacity == pytest.approx(12, abs=1)
+    assert finding.visits[0].violations == {}
+
+
+def test_a_capacity_was_held_for_long_with_many_verdicts(bench):
+    finding = bench(queue(10)).search(knee())
+    assert finding.held_s >= 30
+    assert finding.n >= 100
+
+
 def test_errors_at_any_load_leave_no_capacity(bench):
     broken = bench(lambda load, index, at_s: (0.2, 0.02, Outcome.SERVER_ERROR if index % 20 == 7 else OK))
     finding = broken.search(knee())
     assert (finding.capacity, finding.slo) == (0, "errors < 1%")
 
 
-def test_a_rate_limit_is_obeyed_and_named(bench):
-    limited = bench(refusing(12))
+@pytest.mark.parametrize("cap", [2, 3, 12])
+def test_a_rate_limit_is_obeyed_and_named(bench, cap):
+    limited = bench(refusing(cap))
     finding = limited.search(knee())
-    assert finding.capacity == pytest.approx(12, abs=1)
+    assert finding.capacity == pytest.approx(cap, abs=1)
     assert (finding.cause, finding.slo) == ("rate_limit", "errors < 1%")
 
 
