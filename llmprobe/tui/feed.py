@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from llmprobe.core.engine import TestReply, Watch
+from llmprobe.core.finding import Finding
 from llmprobe.core.load import FIRST_USERS
 from llmprobe.core.scenario import Scenario
 from llmprobe.report.result import Result
@@ -138,6 +139,9 @@ class Feed:
             in_force = view.state in {State.RUNNING, State.CAPPED} and view.snapshot.target >= 1
             if in_force and not self._hand_rests:
                 self.users = round(view.snapshot.target)
+            if (found := _finding(view)) and found.capacity and found != _finding(self._view):
+                # Whoever starts again goes on with what was found.
+                self.users, self._by_hand = round(found.capacity), False
             self._view, self.scenario = view, view.scenario
         return Sight(
             scenario=self.scenario, view=self._view, opening=self.opening, trouble=self.trouble,
@@ -151,6 +155,10 @@ class Feed:
         if self._by_hand:
             return "by hand"
         return "by plan" if len(self.scenario.load.stages) > 1 else ""
+
+
+def _finding(view: View | None) -> Finding | None:
+    return view.search.finding if view is not None and view.search is not None else None
 
 
 def first_users(scenario: Scenario) -> int:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from llmprobe.core.finding import Finding, Knee
 from llmprobe.session.search import Searching
+from llmprobe.session.view import State
 
 pytestmark = pytest.mark.anyio
 
@@ -72,3 +73,18 @@ async def test_the_knee_that_was_found_is_marked_on_the_curve(build: Any, stage:
         shown = stage.text_of(pilot.app)
         assert "tokens/s ┊ knee" in shown
         assert shown.count("┊") > 3
+
+
+async def test_whoever_starts_again_after_a_finding_goes_on_with_what_was_found(
+    build: Any, stage: Any
+) -> None:
+    session = stage.FakeSession(stage.running_view(26))
+    async with stage.running(build(session)) as pilot:
+        await pilot.press("a")
+        await stage.look(pilot)
+        found = Finding(capacity=24, estimate=25.0, low=25.0, high=28.0, cause="ttft")
+        search = Searching("knee", armed=False, says="is done: 24 hold", finding=found)
+        session.seen = replace(session.seen, state=State.STOPPED, search=search)
+        await stage.look(pilot)
+        assert pilot.app.probe.load.slider.value == 24
+        assert "by hand" not in stage.text_of(pilot.app)
