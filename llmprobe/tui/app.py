@@ -28,6 +28,7 @@ from llmprobe.tui.layout import HEIGHTS, WIDTHS
 from llmprobe.tui.lifetime import Lifetime
 from llmprobe.tui.screens.probe import ProbeScreen
 from llmprobe.tui.settings import Settings, load_settings, settings_file
+from llmprobe.tui.terminal import watch_terminal
 from llmprobe.tui.theme import DEFAULT, load_themes
 from llmprobe.tui.widgets.ascii import wants_ascii
 from llmprobe.tui.widgets.ink import Ink
@@ -158,6 +159,7 @@ class ProbeApp(App[int]):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._told_to_go, number)
+            watch_terminal(self._driver, partial(loop.call_soon_threadsafe, self._repaint))
         # Once the first frame is seen: what opens a session takes a while to load.
         self.call_after_refresh(self.reopen, self.feed.scenario)
         newcomer = not self.is_headless and welcome.first_time()
@@ -166,6 +168,9 @@ class ProbeApp(App[int]):
         if is_sim(self.feed.scenario.endpoint.url):
             after_s = welcome.STAYS_S if newcomer else _LOOK_AROUND_AFTER_S
             self.set_timer(after_s, partial(self.beside, self._look_around))
+
+    def _repaint(self) -> None:
+        self.refresh(layout=True)
 
     async def _look_around(self) -> None:
         """Whoever plays with the simulator may have a real endpoint at hand."""

@@ -120,6 +120,7 @@ def _wait_until_gone(pids: list[int]) -> None:
         time.sleep(0.02)
 
 
+_ENTER_SCREEN = b"\x1b[?1049h"
 _needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="/proc is Linux's")
 
 
@@ -177,15 +178,16 @@ def _prompts(folder: Path) -> dict[int, str]:
 
 
 @_needs_proc
-@pytest.mark.parametrize("way", ["hang up", "SIGTERM", "Ctrl+C", "q twice"])
+@pytest.mark.parametrize("way", ["hang up", "hang up unheard", "SIGTERM", "Ctrl+C", "q twice"])
 def test_however_it_is_left_the_run_is_written_and_no_process_stays(terminal, tmp_path, way):
     llmprobe = terminal("sim:small-gpu?speed=10")
     llmprobe.shows("RUNNING")
     llmprobe.until(lambda text: "in flight 4" in text)
     pids = [llmprobe.process.pid, *_children(llmprobe.process.pid)]
-    if way == "hang up":
+    if way.startswith("hang up"):
         llmprobe.hang_up()
-        os.kill(llmprobe.process.pid, signal.SIGHUP)  # what the system does when it is the terminal's leader
+        if way == "hang up":
+            os.kill(llmprobe.process.pid, signal.SIGHUP)  # what the system tells the terminal's leader alone
         code = llmprobe.process.wait(30)
     else:
         if way == "SIGTERM":
@@ -196,10 +198,24 @@ def test_however_it_is_left_the_run_is_written_and_no_process_stays(terminal, tm
                 llmprobe.shows("Stop now and quit?")
                 llmprobe.press("q")
         code = llmprobe.end()
-    assert code == {"hang up": 129, "SIGTERM": 143, "Ctrl+C": 130, "q twice": 0}[way]
+    assert code == {"SIGTERM": 143, "Ctrl+C": 130, "q twice": 0}.get(way, 129)
     _wait_until_gone(pids)
     (folder,) = (tmp_path / "llmprobe-runs").iterdir()
     assert json.loads((folder / "result.json").read_text())["totals"]["requests"] > 0
+
+
+def test_a_process_that_was_stopped_and_goes_on_is_as_before(terminal):
+    llmprobe = terminal("sim:small-gpu?speed=10")
+    llmprobe.shows("RUNNING")
+    pid = llmprobe.process.pid
+    for _ in range(2):
+        os.kill(pid, signal.SIGSTOP)
+        os.kill(pid, signal.SIGCONT)
+        before = _requests(llmprobe.text)
+        llmprobe.until(lambda text, before=before: _requests(text) > before)
+    assert llmprobe.read.count(_ENTER_SCREEN) == 1
+    llmprobe.press("\x03")
+    assert llmprobe.end() == 130
 
 
 def test_a_dumb_terminal_gets_sentences_without_control_characters(terminal):
