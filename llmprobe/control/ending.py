@@ -24,7 +24,7 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
     lowest = min((stay.load for stay in failed), default=None)
     times = [stay.from_s for stay in failed if stay.load == lowest]
     k = 0 if slo is None else [rule.name for rule in evidence.rules].index(slo)
-    tallies = [evidence.tally(stay, k) for stay in here]
+    tallies = [evidence.judge.tally(stay, k) for stay in here]
     held_s = sum(stay.held_s for stay in here)
     done = sum(stay.completed()[0] for stay in here)
     tokens = sum(stay.completed()[1] for stay in here)

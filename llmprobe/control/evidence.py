@@ -2,27 +2,14 @@
 
 import math
 
+from llmprobe.control.judge import Judge
 from llmprobe.control.posterior import Posterior
 from llmprobe.control.verdicts import Constraint, constraints
-from llmprobe.control.visits import USUAL, Stay, as_evidence, limited_share
+from llmprobe.control.visits import Stay, as_evidence, limited_share
 from llmprobe.core.finding import Cause, Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
 
-_PASSES = 3.0
-"""The log-likelihood ratio at which a load has failed."""
-_DOUBT = 1.5
-"""The same, the other way: from there on a load is kept beyond much doubt."""
-_RAMPING_N, _RAMPING = 5, 0.3
-"""The share of violations that is too much even while users come, or half as much again as the budget."""
-_NEVER_SHOWN_N = 8
-"""Whole answers without a verdict on an objective, from which on there is none to wait for."""
-_BEHIND = 0.6
-"""The share of the most verdicts that an objective with fewer must have."""
-_EASY = 0.7
-"""The share of a bound that all durations keep at a load that needs no closer look."""
-_STRAY = 8
-"""Of so many durations, one may be longer."""
 _CLEAR = 0.15
 _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
@@ -52,6 +39,7 @@ class Evidence:
     def __init__(self, goal: Goal) -> None:
         self.goal = goal
         self.rules: tuple[Constraint, ...] = constraints(goal.slos)
+        self.judge = Judge(self.rules)
         self.least = 1.0 if goal.kind == "users" else max(0.05, goal.most / 512)
         self.stays: list[Stay] = []
         self.posterior = Posterior(
@@ -129,65 +117,12 @@ class Evidence:
 
     # What a stay shows
 
-    def tally(self, stay: Stay, k: int) -> tuple[int, float]:
-        """Verdicts and violations of the requests that count.
-
-        What the answers never show (the time per token, where all are short) is kept by each of them.
-        """
-        rule = self.rules[k]
-        waits = rule.slo.metric in {"ttft", "ttfo", "e2e"}
-        n, bad = stay.tally(k, rule.slo.bound if waits else 0.0)
-        if not n and (whole := sum(sample.completed for sample in stay.counting())) >= _NEVER_SHOWN_N:
-            return whole, 0.0
-        return n, bad
-
-    def count(self, stay: Stay) -> int:
-        """Verdicts so far: of the objective with the most, as long as that with the fewest isn't far behind.
-
-        What shows late, at the end of an answer, would else hold up what is clear at its beginning.
-        """
-        counts = [self.tally(stay, k)[0] for k in range(len(self.rules))]
-        return min(max(counts), int(min(counts) / _BEHIND))
-
-    def failing(self, stay: Stay) -> bool:
-        """Whether it is clear enough that an objective breaks here; then `why` tells which."""
-        for k, rule in enumerate(self.rules):
-            n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
-            broken = bad >= 2 and _ratio(n, bad, rule.budget) >= _PASSES * self._effect(stay, k)
-            if rule.latency and not stay.fell and n < _RAMPING_N:
-                # Users who all wait send nothing that is sent after the ramp.
-                n, bad = stay.tally(k, 0.0, ramping=True)
-                broken = n >= 8 and bad >= 5 and bad > max(_RAMPING, 1.5 * rule.budget) * n
-            if broken:
-                stay.why = k
-                return True
-        return False
-
-    def clear(self, stay: Stay) -> bool:
-        """Whether every objective is kept here beyond much doubt."""
-        for k, rule in enumerate(self.rules):
-            n, bad = self.tally(stay, k)
-            # A budget of 1 % can't be told from twice as much within minutes.
-            doubt = rule.latency or bad > max(1.0, rule.budget * n)
-            if doubt and _ratio(n, bad, rule.budget) > -_DOUBT * self._effect(stay, k):
-                return False
-        return True
-
-    def over_budget(self, stay: Stay) -> bool:
-        """Whether it violates more than an objective allows, clear or not; then `why` tells which."""
-        for k, rule in enumerate(self.rules):
-            n, bad = self.tally(stay, k)
-            if bad > rule.budget * n:
-                stay.why = k
-                return True
-        return False
-
     def learned(self, stay: Stay) -> bool:
         """Whether a failing stay has told what it can: under a rate limit, how much is let through."""
         if not self.limited_at(stay) or stay.held_s >= max(3 * self.residence_s, _LEARN_S / self.goal.speed):
             return True
         # What got through before the limit was reached is gone after a residence.
-        return self.tally(stay, stay.why)[1] > _REFUSALS and stay.held_s >= self.residence_s
+        return self.judge.tally(stay, stay.why)[1] > _REFUSALS and stay.held_s >= self.residence_s
 
     def _warm_up(self, first: Stay) -> None:
         """What a cold endpoint answered before it was warm doesn't count."""
@@ -206,14 +141,6 @@ class Evidence:
         pace = sorted((s.started_s, s.e2e_s / max(1, s.tokens)) for s in stay.counting() if s.completed)
         return len(pace) >= 2 and pace[-1][1] > pace[-2][1] / _COLD
 
-    def easy(self, stay: Stay) -> bool:
-        """Whether all durations stay far below their bounds."""
-        for k, rule in enumerate(self.rules):
-            values = stay.values(k)
-            if rule.latency and (not values or values[-1 - len(values) // _STRAY] > _EASY * rule.slo.bound):
-                return False
-        return True
-
     def limited_at(self, stay: Stay) -> bool:
         """Whether it failed by 429s."""
         metric = self.rules[stay.why].slo.metric
@@ -221,10 +148,6 @@ class Evidence:
             return False
         failed = (one for one in self.stays if one is stay or one.held is False)
         return limited_share(sample for one in failed for sample in one.ended()) > _LIMITED
-
-    def _effect(self, stay: Stay, k: int) -> float:
-        """The design effect; failures come alone, unless they are 429s."""
-        return stay.dispersion(k, 1.0 if self.rules[k].slo.metric == "errors" else USUAL)
 
     # What all stays show
 
@@ -238,12 +161,12 @@ class Evidence:
             (stay.from_s for stay in self.stays if self._refused(stay) and stay.why == k), default=-math.inf
         )
         for stay in self.stays:
-            n, bad = self.tally(stay, k) if stay.settled else (0, 0.0)
+            n, bad = self.judge.tally(stay, k) if stay.settled else (0, 0.0)
             if not n and stay.held is False and stay.why == k:
                 n, bad = stay.tally(k, 0.0, ramping=True)
             # What a bucket let through while it was full says nothing of its limit.
             if n and not stay.spoiled and stay.to_s > empty_s:
-                weight = 1 / self._effect(stay, k)
+                weight = 1 / self.judge.effect(stay, k)
                 if bad > max(3 * self.rules[k].budget, _CLEAR) * n:
                     # Far beyond the budget the curve's shape would count for more than where it crosses it.
                     weight = min(weight, _CLEAR_N / n)
@@ -297,7 +220,7 @@ class Evidence:
                 continue
             # Latencies broke only far above the least load; now they seem to there: the endpoint changed.
             far = rule.latency and lowest.load > _FAR * self.least
-            tallies = [self.tally(stay, k) for stay in below]
+            tallies = [self.judge.tally(stay, k) for stay in below]
             n, bad = sum(n for n, _ in tallies), sum(bad for _, bad in tallies)
             if not far and (n < _SHOWN_N or bad > rule.budget * n):
                 return True
@@ -317,7 +240,7 @@ class Evidence:
         loads = []
         for load in sorted(set(self.held())):
             here = [s for s in self.stays if s.load == load and s.held and not s.spoiled]
-            if sum(self.count(s) for s in here) >= n and sum(s.held_s for s in here) >= seconds:
+            if sum(self.judge.count(s) for s in here) >= n and sum(s.held_s for s in here) >= seconds:
                 loads.append(load)
         return loads
 
@@ -356,9 +279,3 @@ class Evidence:
     def visits(self) -> tuple[Visit, ...]:
         """As a finding tells them."""
         return tuple(as_evidence(s, self.rules, held=s.held) for s in self.stays)
-
-
-def _ratio(n: float, bad: float, budget: float) -> float:
-    """Log-likelihood ratio of twice the budget against half of it."""
-    high, low = min(2 * budget, 0.95), budget / 2
-    return bad * math.log(high / low) + (n - bad) * math.log((1 - high) / (1 - low))

@@ -149,7 +149,7 @@ class Knee:
         before = [
             stay for stay in evidence.stays if stay.load == load and stay.held and stay is not evidence.stay
         ]
-        n = max(_REFERENCE_N, _CONFIRM_N - sum(evidence.count(stay) for stay in before))
+        n = max(_REFERENCE_N, _CONFIRM_N - sum(evidence.judge.count(stay) for stay in before))
         held_s = max(evidence.residence_s, seconds - sum(stay.held_s for stay in before))
         return Plan(load, n, f"holds {evidence.called(load)} to confirm", held_s=held_s, sure=True)
 

@@ -96,30 +96,30 @@ class Search:
             return True
         if stay.spoiled:
             return True
-        failing = evidence.failing(stay)
+        failing = evidence.judge.failing(stay)
         if not (evidence.learned(stay) if failing else self._enough(stay, plan)):
             return False
-        long = evidence.count(stay) >= _LONG_N
-        stay.held = not (failing or (long and evidence.over_budget(stay)))
+        long = evidence.judge.count(stay) >= _LONG_N
+        stay.held = not (failing or (long and evidence.judge.over_budget(stay)))
         return True
 
     def _enough(self, stay: Stay, plan: Plan) -> bool:
         if not stay.settled:
             return False
-        n = self._evidence.count(stay)
+        n = self._evidence.judge.count(stay)
         if plan.eager and n >= min(_EAGER_N, 1 + plan.load):
-            return self._evidence.steady(stay) and (n >= plan.n or self._evidence.easy(stay))
+            return self._evidence.steady(stay) and (n >= plan.n or self._evidence.judge.easy(stay))
         enough = n >= plan.n and stay.held_s >= plan.held_s
-        return enough and (not plan.sure or n >= _LONG_N or self._evidence.clear(stay))
+        return enough and (not plan.sure or n >= _LONG_N or self._evidence.judge.clear(stay))
 
     def _watch(self) -> None:
         """Judge a load that a hand chose, as soon as it has shown enough."""
         stay = self._evidence.stay
         if stay is None:
             return
-        if self._evidence.failing(stay):
+        if self._evidence.judge.failing(stay):
             stay.held = False
-        elif stay.settled and self._evidence.count(stay) >= _WATCHED_N:
+        elif stay.settled and self._evidence.judge.count(stay) >= _WATCHED_N:
             stay.held = True
 
     def _decide(self, tick: Tick) -> Action:
@@ -173,7 +173,7 @@ class Search:
             return ", settling"
         if not plan.n:
             return f", {stay.held_s:.0f} of {plan.held_s:.0f} s"
-        return f", {min(self._evidence.count(stay), plan.n)} of {plan.n} verdicts"
+        return f", {min(self._evidence.judge.count(stay), plan.n)} of {plan.n} verdicts"
 
 
 def _last_words(finding: Finding) -> str:
