@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import math
 import os
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.core.events import RequestFinished
+from llmprobe.core.load import LoadKind
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import QUANTILES, Slo
 from llmprobe.sim import faults, limits, model, replica, weather
@@ -46,21 +48,36 @@ def _model_digest() -> str:
     return hashlib.sha256("".join(code).encode()).hexdigest()
 
 
-class Truth:
-    """The capacity of one drawn endpoint."""
+_RATE_STEP = 1.05
+"""An open load is told to this precision."""
 
-    def __init__(self, of: Drawn) -> None:
+
+class Truth:
+    """The capacity of one drawn endpoint, in users; or, in an open load, in steps of a rate."""
+
+    def __init__(self, of: Drawn, kind: LoadKind = "users") -> None:
         self._of = of
-        told = repr((_model_digest(), of, _SETTLE_S, _REQUESTS))
+        self._kind = kind
+        told = repr((_model_digest(), of, _SETTLE_S, _REQUESTS, *(() if kind == "users" else (_RATE_STEP,))))
         self._file = CACHE / f"{hashlib.sha256(told.encode()).hexdigest()[:20]}.json"
         self.levels: dict[int, Shares] = {}
         if self._file.exists():
             self.levels = msgspec.json.decode(self._file.read_bytes(), type=dict[int, Shares])
 
+    def load(self, step: int) -> float:
+        """A step as a load: users, or requests a second from `most` / 512 on."""
+        return step if self._kind == "users" else self._of.most / 512 * _RATE_STEP ** (step - 1)
+
+    def step(self, load: float) -> int:
+        """The last step that is not above a load."""
+        if self._kind == "users":
+            return int(load)
+        return 1 + math.floor(1e-9 + math.log(load * 512 / self._of.most) / math.log(_RATE_STEP))
+
     def at(self, users: int) -> Shares:
         """The long run at this load."""
         if users not in self.levels:
-            self.levels[users] = _measure(self._of, users)
+            self.levels[users] = _measure(self._of, self.load(users), self._kind)
             CACHE.mkdir(exist_ok=True)
             whole = self._file.with_suffix(f".{os.getpid()}")
             whole.write_bytes(msgspec.json.encode(self.levels))
@@ -68,10 +85,10 @@ class Truth:
         return self.levels[users]
 
     def capacity(self) -> int:
-        """The largest number of users that keeps every SLO; `most` where none breaks it."""
-        good, bad = 0, 1
-        while bad <= self._of.most and self.at(bad).worst <= 1:
-            good, bad = bad, min(bad * 2, self._of.most) if bad < self._of.most else bad + 1
+        """The largest step that keeps every SLO; that of `most` where none breaks it."""
+        good, bad, most = 0, 1, self.step(self._of.most)
+        while bad <= most and self.at(bad).worst <= 1:
+            good, bad = bad, min(bad * 2, most) if bad < most else bad + 1
         while bad - good > 1:
             middle = (good + bad) // 2
             if self.at(middle).worst <= 1:
@@ -91,9 +108,9 @@ def budget(slo: Slo) -> float:
     return 1 - QUANTILES[slo.quantile] if slo.quantile is not None else slo.bound
 
 
-def _measure(of: Drawn, users: int) -> Shares:
-    engine = VirtualEngine(of.endpoint, seed=10_007)
-    engine.set_load(users, min(15.0, users))
+def _measure(of: Drawn, load: float, kind: LoadKind) -> Shares:
+    engine = VirtualEngine(of.endpoint, seed=10_007, kind=kind)
+    engine.set_load(load, min(15.0, load))
     engine.until(_SETTLE_S)
     engine.events = []
     broke, judged = [0] * len(of.slos), [0] * len(of.slos)
