@@ -11,6 +11,7 @@ Both faces steer it through the same few calls and read `view()`.
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from llmprobe.core.engine import Engine, Lease, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
 from llmprobe.core.finding import Finding, brief
-from llmprobe.core.load import FIRST_USERS
+from llmprobe.core.load import FIRST_USERS, Stage
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import speed_of
@@ -28,6 +29,7 @@ from llmprobe.core.tick import Goal
 from llmprobe.metrics.aggregator import Aggregator
 from llmprobe.report.result import Result
 from llmprobe.session.ledger import Ledger
+from llmprobe.session.profile import following
 from llmprobe.session.recorder import Recorder, Saved
 from llmprobe.session.search import Search
 from llmprobe.session.stop import Ending, Reason, ending
@@ -91,6 +93,9 @@ class Session:
         self._started_at: float | None = None
         self._heard_at = time.monotonic()
         self._result: Result | None = None
+        self._profile: tuple[Stage, ...] = ()
+        self._profile_began_s = 0.0
+        self._following: asyncio.Task[None] | None = None
         self._listening = asyncio.create_task(self._listen())
         self._ticking = asyncio.create_task(self._tick())
         self._searching = asyncio.create_task(self._step_search())
@@ -107,12 +112,13 @@ class Session:
             await self.engine.start()
             self._started_at = self._heard_at = time.monotonic()
         self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
-        if not (first and self._timed) and not self._search.armed:
+        if not (first and self._timed) and not self._search.armed and not self._profile:
             await self._set_target(self._wanted)
 
     async def arm(self, strategy: str | None = None) -> None:
         """Let the autopilot have the load, and start if nothing runs; raises `UsageError`."""
         self._search.arm(strategy)
+        await self._leave_profile()
         await self.start()
 
     async def disarm(self) -> None:
@@ -125,6 +131,7 @@ class Session:
             return
         if self._search.armed:
             self._search.disarm()
+        await self._leave_profile()
         self._state = State.STOPPING
         if self._target or self._timed:
             await self._set_target(0, by="hand" if self.ending is None else None)
@@ -135,10 +142,37 @@ class Session:
         """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins."""
         bounded = max(1.0, min(float(target), float(self.scenario.load.max_users)))
         self._wanted = bounded
+        await self._leave_profile()
         if self._search.armed:
             self._search.disarm()
         if self._state in {State.RUNNING, State.CAPPED} and bounded != self._target:
             await self._set_target(bounded)
+
+    async def follow(self, stages: Sequence[Stage]) -> None:
+        """Go through a profile from now on, and start if nothing runs; its last load stays.
+
+        A hand, the autopilot or a stop ends it.
+        """
+        self._search.disarm()
+        await self._leave_profile()
+        self._profile = tuple(stages)
+        await self.start()
+        self._profile_began_s = self.elapsed_s
+        self._following = asyncio.create_task(self._follow(self._profile))
+
+    async def _follow(self, stages: Sequence[Stage]) -> None:
+        for number, stage in enumerate(stages, 1):
+            if stage.to != self._target:
+                await self._set_target(stage.to, over_s=stage.ramp_s)
+            self._wanted = stage.to
+            if number < len(stages):
+                await asyncio.sleep(stage.ramp_s + stage.hold_s)
+
+    async def _leave_profile(self) -> None:
+        task, self._following, self._profile = self._following, None, ()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def watch(self, watch: Watch) -> None:
         """Choose the rows that the view holds."""
@@ -200,6 +234,7 @@ class Session:
             workers=self._workers,
             endpoint_down=self._down >= _DOWN_AFTER,
             search=self._search.view,
+            following=following(self._profile, self.elapsed_s - self._profile_began_s),
         )
 
     @property
@@ -221,6 +256,7 @@ class Session:
         self._conclude(elapsed_s)
         await self.engine.stop(drain_s=0.0 if failed else drain_s)
         await self._listening
+        await self._leave_profile()
         self._ticking.cancel()
         self._searching.cancel()
         if self._started_at is not None:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from llmprobe.core.scenario import Scenario
 from llmprobe.metrics.snapshot import Snapshot
+from llmprobe.session.profile import Following
 from llmprobe.session.search import Searching
 
 
@@ -48,5 +49,7 @@ class View(Struct, frozen=True):
     """Worker processes of the engine."""
     endpoint_down: bool = False
     """The last answers all failed to connect."""
+    following: Following | None = None
+    """A profile that a hand shaped, while it goes on."""
     search: Searching | None = None
     """The autopilot, once it was armed."""

@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
+from llmprobe.core.load import Stage
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
@@ -20,6 +21,7 @@ from llmprobe.tui.screens.endpoint import EndpointScreen
 from llmprobe.tui.screens.help import HelpScreen
 from llmprobe.tui.screens.mark import MarkScreen
 from llmprobe.tui.screens.open import OpenScreen, opened_words
+from llmprobe.tui.screens.profile import ProfileScreen
 from llmprobe.tui.screens.reply import ReplyScreen
 from llmprobe.tui.screens.results import ResultsScreen
 from llmprobe.tui.screens.save import SaveScreen
@@ -72,6 +74,20 @@ class Acts:
             self._start(session, session.arm)
         elif view.state is State.RUNNING:
             self._act(session.arm)
+
+    def profile(self) -> None:
+        """A load over time, from now on."""
+        session, feed = self._session, self._app.feed
+        if session is None:
+            return
+
+        def shaped(stages: tuple[Stage, ...] | None) -> None:
+            if stages is not None:
+                feed.hand(max(1, round(stages[0].to)))
+                self._start(session, partial(session.follow, stages))
+
+        load = feed.scenario.load
+        self._app.push_screen(ProfileScreen(feed.users, load.max_users, load.kind), shaped)
 
     def move_load(self, users: int) -> None:
         """The hand is live: the newest load is sent, those it overtook are not."""

@@ -4,14 +4,14 @@ The screen asks `look` a few times a second and keeps only the newest answer.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.finding import Finding
-from llmprobe.core.load import FIRST_USERS
+from llmprobe.core.load import FIRST_USERS, Stage
 from llmprobe.core.scenario import Scenario
 from llmprobe.report.result import Result
 from llmprobe.session.recorder import Saved
@@ -43,6 +43,9 @@ class ProbeSession(Protocol):
 
     async def disarm(self) -> None:
         """Take the load back where it is."""
+
+    async def follow(self, stages: Sequence[Stage], /) -> None:
+        """Go through a load over time; begin if nothing runs."""
 
     async def watch(self, watch: Watch) -> None:
         """Which rows the view holds."""

@@ -61,6 +61,7 @@ KEYS = (
     Key("more", "right,l", "→", "+1", "Add one user"),
     Key("least", "home", "Home", "1 user", "Go down to one user"),
     Key("most", "end", "End", "Max", "Go up to the end of the slider; asks first"),
+    Key("profile", "p", "p", "Profile", "Shape the load over time: hold, ramp, burst, steps", of_app=True),
     Key("save", "s", "s", "Save", "Save the session as a scenario that replays it", of_app=True),
     Key(
         "endpoint",

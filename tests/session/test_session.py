@@ -272,3 +272,28 @@ async def test_a_replay_that_never_has_one_user_is_refused_an_objective_relative
     relative = replace(scenario, slo=parse_slos(["p95 ttft < 3x idle"]))
     with pytest.raises(UsageError, match="no stage is of one"):
         await open_(relative, timed=True)
+
+
+async def test_a_profile_is_gone_through_recorded_and_ended_by_a_hand(open_, scenario, tmp_path):
+    session = await open_(replace(scenario, load=Load()))
+    await session.follow((Stage(2, 0.3), Stage(6, 60.0, 0.2), Stage(3, 60.0)))
+    await _until(lambda: session.view().snapshot.active == 6)
+    assert session.view().following.part == 2
+    await session.set_load(4)
+    await _until(lambda: session.view().snapshot.target == 4)
+    assert session.view().following is None
+    saved = session.save("shaped", tmp_path / "shaped.toml")
+    await session.close()
+    stages = load_scenario(saved.path).load.stages
+    assert [stage.to for stage in stages] == [2, 6, 4]
+    assert stages[1].ramp_s == pytest.approx(0.2)
+
+
+async def test_a_stop_ends_a_profile(open_, scenario):
+    session = await open_(replace(scenario, load=Load()))
+    await session.follow((Stage(2, 0.2), Stage(3, 60.0)))
+    await session.stop(now=True)
+    await _until(lambda: session.view().state is State.STOPPED)
+    await asyncio.sleep(0.4)
+    assert session.view().snapshot.active == 0
+    assert session.view().following is None

@@ -29,6 +29,7 @@ from llmprobe.report.result import (
     Verdict,
     Workload,
 )
+from llmprobe.session.profile import Following
 from llmprobe.session.recorder import Saved
 from llmprobe.session.search import Searching
 from llmprobe.session.view import State, View
@@ -229,6 +230,11 @@ class FakeSession:
         self._call("disarm")
         search = Searching("knee", armed=False, says="paused: a hand has the load; a goes on")
         self.seen = replace(self.seen, search=search)
+
+    async def follow(self, stages: Any, /) -> None:
+        self._call("follow", stages)
+        at = Following(1, len(stages), stages[0].to, 12.0)
+        self.seen = replace(self.seen, state=State.RUNNING, following=at)
 
     async def watch(self, watch: Watch) -> None:
         self._call("watch", watch)

@@ -19,6 +19,7 @@ from llmprobe.tui.screens.help import HelpScreen
 from llmprobe.tui.screens.mark import MarkScreen
 from llmprobe.tui.screens.open import OpenScreen
 from llmprobe.tui.screens.probe import ProbeScreen
+from llmprobe.tui.screens.profile import ProfileScreen
 from llmprobe.tui.screens.reply import ReplyScreen
 from llmprobe.tui.screens.results import ResultsScreen
 from llmprobe.tui.screens.save import SaveScreen
@@ -56,6 +57,7 @@ DOES: tuple[tuple[tuple[str, ...], str, Seen], ...] = (
     (("1",), "home", load(1)),
     (("1",), "end", over(AskScreen)),
     (("1", "4", "8"), "enter", load(48)),
+    ((), "p", over(ProfileScreen)),
     ((), "s", over(SaveScreen)),
     ((), "e", over(EndpointScreen)),
     ((), "o", over(OpenScreen)),

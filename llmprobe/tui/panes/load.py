@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from llmprobe.tui.chronicle import load_words
 from llmprobe.tui.feed import Sight
 from llmprobe.tui.goals import goals
 from llmprobe.tui.widgets.drawn import Drawn
@@ -12,7 +13,7 @@ from llmprobe.tui.widgets.ink import Ink
 from llmprobe.tui.widgets.slider import Moved, Slider
 from llmprobe.tui.widgets.spans import Line, Span, width_of
 from llmprobe.tui.widgets.sparks import Ceiling, spark_lines
-from llmprobe.tui.wording import NONE_YET, per_second
+from llmprobe.tui.wording import NONE_YET, per_second, short_time
 
 _MOST_ROWS = 8
 
@@ -96,8 +97,14 @@ def _numbers(sight: Sight, ink: Ink) -> list[Span]:
 
 
 def _autopilot(sight: Sight, ink: Ink) -> list[Span]:
-    """What the autopilot does and why, while it has the load or could go on."""
-    search = sight.view.search if sight.view is not None else None
+    """Where a profile is; else what the autopilot does and why, while it has the load or could go on."""
+    view = sight.view
+    if view is not None and view.following is not None:
+        at = view.following
+        where = f"part {at.part} of {at.of}: {load_words(at.to, view.scenario.load.kind)}"
+        left = f" · {short_time(at.left_s)} left; a move of yours takes over"
+        return [("▲ ", ink.accent), ("profile ", ink.dim), (where + left, ink.text)]
+    search = view.search if view is not None else None
     if search is None or search.finding is not None:
         return []
     glyph = ("◇ ", ink.accent if search.armed else ink.dim)

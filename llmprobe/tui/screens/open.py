@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from textual import on
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
@@ -34,6 +35,7 @@ class OpenScreen(Dialog[Scenario]):
     heading = "Open"
     hints = (Hint("enter", "open"), Hint("down", "choose"), CANCEL)
     wide = True
+    BINDINGS: ClassVar = [Binding("down", "app.focus_next", show=False)]
 
     def __init__(
         self,
@@ -59,11 +61,6 @@ class OpenScreen(Dialog[Scenario]):
     def on_mount(self) -> None:
         """Look around beside the screen."""
         self.run_worker(cast("Any", self._look_around))  # its type is narrower than what it takes
-
-    def key_down(self) -> None:
-        """From the path into the list."""
-        if (listed := self.query_one(Picks)).display:
-            listed.focus()
 
     async def _look_around(self) -> None:
         found = await asyncio.to_thread(self._find)
