@@ -79,7 +79,9 @@ def _idle(view: View) -> dict[str, float]:
 
 
 def _over(share: float) -> str:
-    """`18 %`, `2.8 x`: beyond the double nobody thinks in percent."""
+    """`18 %`, `2.8 x`, `33 x`: beyond the double nobody thinks in percent."""
+    if share >= 9:
+        return f"{min(share + 1, 999):.0f} x"
     return f"{share * 100:.0f} %" if share < 1 else f"{share + 1:.1f}".removesuffix(".0") + " x"
 
 

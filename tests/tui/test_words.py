@@ -182,3 +182,10 @@ def test_a_key_does_not_cross_a_network_in_the_clear(stage: Any) -> None:
         edited(
             stage.SCENARIO, url="http://api.example.org/v1", model="", api_key_env="LLM_KEY", max_tokens=""
         )
+
+
+def test_a_goal_missed_by_far_still_fits_its_column(stage: Any) -> None:
+    view = stage.running_view()
+    failing = replace(view.snapshot, rate_limited_share=0.333)
+    margins = {str(goal.slo): goal.margin for goal in goals(replace(view, snapshot=failing))}
+    assert margins["errors < 1%"] in {"34 x over", "35 x over"}

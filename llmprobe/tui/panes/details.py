@@ -190,7 +190,7 @@ def _probe(view: View, ink: Ink) -> list[Fact]:
     look = ink.text if snapshot.probe_bound is None else ink.bad
     return [
         ("judged", [(verdict, look)]),
-        ("worker CPU", [*_bar(share, style, ink), (f" {share:.0%} of a core", ink.dim)]),
+        ("worker CPU", [*_bar(share, style, ink), (" of a core", ink.dim)]),
         ("workers", [(f"{view.workers}", ink.text)]),
         ("loop lag", [(people_seconds(snapshot.probe_lag_s), ink.text)]),
         ("stamps", [(", ".join(kinds) or NONE_YET, ink.text)]),
