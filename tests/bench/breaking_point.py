@@ -68,6 +68,8 @@ def run(job: tuple[str, LoadKind, int, int, int]) -> Run:
     truth = Truth(of, kind)
     step = truth.capacity()
     capacity = truth.load(step) if step else 0.0
+    if step == truth.step(of.most):
+        capacity = of.most
     slack = 1.0 if kind == "users" else truth.load(step + 1) - truth.load(step)
     began = time.process_time()
     engine = VirtualEngine(of.endpoint, seed=1000 * seed + number, kind=kind)
