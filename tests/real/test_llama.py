@@ -102,6 +102,36 @@ def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_pa
     assert result["totals"]["output_tokens"] == _tokens_generated(url)
 
 
+@pytest.mark.parametrize("slots", [2, 4])
+def test_the_search_finds_as_many_users_as_there_are_slots(llama, tmp_path, slots):
+    """One user more waits for an answer of somebody else's to end: that is where a first token is late.
+
+    All slots share one core: a first token takes up to 2 N times as long as one user's, and a wait longer. On
+    a slow day the search may refuse, which is honest: it is asked again then.
+    """
+    url = llama(slots)
+    corpus = tmp_path / "hi.jsonl"
+    corpus.write_text('{"id": "hi", "messages": [{"role": "user", "content": "Hi"}]}\n')
+    tries = (_found(url, f"p95 ttft < {2.5 * slots:g}x idle", corpus, tmp_path / f"run{k}") for k in range(3))
+    capacity: dict = next(found for found in tries if found["refused"] is None)
+    assert capacity["users"] == slots, capacity["statement"]
+    assert capacity["cause"] == "ttft"
+    assert capacity["low"] <= slots + 1
+    assert capacity["high"] >= slots
+
+
+def _found(url: str, slo: str, corpus: Path, out: Path) -> dict:
+    command = [
+        sys.executable, "-m", "llmprobe", "find", url, "--slo", slo, "--corpus", str(corpus),
+        "--cache", "warm", "--max-tokens", "20", "--body", '{"ignore_eos": true}',
+        "--max-users", "16", "--out", str(out), "--json", "-",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    capacity: dict = json.loads(done.stdout)["capacity"]
+    return capacity
+
+
 def test_a_server_that_closes_after_each_stream_causes_no_false_error(llama, tmp_path):
     url = llama(2)
     result = _run(tmp_path, _scenario(url, '{ to = 2, hold = "5m" }', max_tokens=2), "--max-requests", "60")
