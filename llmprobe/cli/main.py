@@ -15,6 +15,7 @@ COMMANDS = {
     "probe": "open the screen on a target (the default command)",
     "run": "replay a scenario without a screen",
     "find": "find the breaking point without a screen",
+    "limits": "map the rate limits of a target",
     "check": "say whether a scenario is sound and what it would cost; sends nothing",
     "report": "render a run folder again",
     "sim": "serve the simulated endpoint on loopback",

@@ -51,23 +51,28 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     """What is asked, by how many, for how long."""
     group = parser.add_argument_group("load")
     group.add_argument("--corpus", help="a shipped corpus by name, or a file")
-    group.add_argument("--max-tokens", type=_value(parse_size), metavar="N", help="output limit of a request")
+    group.add_argument("--max-tokens", type=value(parse_size), metavar="N", help="output limit of a request")
     group.add_argument("--cache", choices=("cold", "warm"), help="whether prompts may hit a prefix cache")
-    group.add_argument("-u", "--users", type=_value(_users), metavar="N", help="concurrent users")
-    group.add_argument("-r", "--rate", type=_value(_rate), metavar="20/s", help="open load instead")
-    group.add_argument("--max-users", type=_value(_users), metavar="N", help="end of the slider (256)")
+    group.add_argument("-u", "--users", type=value(_users), metavar="N", help="concurrent users")
+    group.add_argument("-r", "--rate", type=value(_rate), metavar="20/s", help="open load instead")
+    add_cap_options(group)
     group.add_argument("--slo", action="append", default=[], metavar="'p95 ttft < 1s'", help="repeatable")
-    group.add_argument("-d", "--duration", type=_value(parse_duration), metavar="60s", help="end after this")
-    group.add_argument("-n", "--max-requests", type=_value(_some), metavar="N", help="cap on requests")
-    group.add_argument("--max-usd", type=_value(parse_usd), metavar="$5", help="cap on money")
-    group.add_argument("--warmup", type=_value(parse_duration), metavar="10s", help="kept out of the verdict")
+    group.add_argument("--warmup", type=value(parse_duration), metavar="10s", help="kept out of the verdict")
+
+
+def add_cap_options(group: argparse._ArgumentGroup, *, usual: str = "") -> None:
+    """What a run may take at most, and its seed. `usual` is said of the cap on requests."""
+    group.add_argument("--max-users", type=value(_users), metavar="N", help="end of the slider (256)")
+    group.add_argument("-d", "--duration", type=value(parse_duration), metavar="60s", help="end after this")
+    group.add_argument("-n", "--max-requests", type=value(_some), metavar="N", help=f"cap on requests{usual}")
+    group.add_argument("--max-usd", type=value(parse_usd), metavar="$5", help="cap on money")
     group.add_argument("--seed", type=int, metavar="N", help="chooses the prompts")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """How the run is carried out on this machine."""
     group = parser.add_argument_group("this machine")
-    group.add_argument("--workers", type=_value(_some), default=1, metavar="N", help="worker processes")
+    group.add_argument("--workers", type=value(_some), default=1, metavar="N", help="worker processes")
     group.add_argument("-o", "--out", type=Path, metavar="DIR", help="the run folder")
     group.add_argument("--save-text", action="store_true", help="keep what the model said in records.jsonl")
     group.add_argument("--gaps", action="store_true", help="keep each token's gap in records.jsonl")
@@ -90,21 +95,26 @@ def endpoint_with(endpoint: Endpoint, args: argparse.Namespace) -> Endpoint:
 
 def overridden(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     """The scenario with what the command line says put over it."""
-    endpoint = endpoint_with(scenario.endpoint, args)
+    scenario = capped(scenario, args)
     prompts = _put(scenario.prompts, max_tokens=args.max_tokens, cache=args.cache)
     if args.corpus:
         prompts = replace(prompts, corpus=_corpus(args.corpus), sha256=None)
-    load = _put(scenario.load, warmup_s=args.warmup, max_users=args.max_users)
-    stop = _put(scenario.stop, duration_s=args.duration, max_requests=args.max_requests, max_usd=args.max_usd)
+    load = _put(scenario.load, warmup_s=args.warmup)
     wanted = args.rate if args.rate is not None else args.users
     if wanted is not None:
         hold_s = args.duration if args.duration is not None else UNTIL_STOPPED_S
         kind = "rate" if args.rate is not None else "users"
         load = replace(load, kind=kind, stages=(Stage(to=float(wanted), hold_s=hold_s),))
     slos = _slos(args.slo) if args.slo else None
-    return replace(
-        _put(scenario, slo=slos, seed=args.seed), endpoint=endpoint, prompts=prompts, load=load, stop=stop
-    )
+    return replace(_put(scenario, slo=slos), prompts=prompts, load=load)
+
+
+def capped(scenario: Scenario, args: argparse.Namespace) -> Scenario:
+    """The scenario with what `add_endpoint_options` and `add_cap_options` brought put over it."""
+    load = _put(scenario.load, max_users=args.max_users)
+    stop = _put(scenario.stop, duration_s=args.duration, max_requests=args.max_requests, max_usd=args.max_usd)
+    endpoint = endpoint_with(scenario.endpoint, args)
+    return replace(_put(scenario, seed=args.seed), endpoint=endpoint, load=load, stop=stop)
 
 
 def _put(struct: S, **values: Any) -> S:
@@ -114,7 +124,7 @@ def _put(struct: S, **values: Any) -> S:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not (is_header_name(name.strip()) and is_header_value(value.strip())):
+    if not colon or not (is_header_name(name.strip()) and is_headervalue(value.strip())):
         # What stands there may be a key: it isn't repeated.
         raise UsageError(
             "what --header was given is not a header; write ASCII text on one line, as in 'X-Team: search'"
@@ -174,7 +184,7 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _value(parse: Callable[[str], T]) -> Callable[[str], T]:
+def value(parse: Callable[[str], T]) -> Callable[[str], T]:
     """A parser of `core.units` as argparse wants it: its sentence becomes the error."""
 
     def convert(text: str) -> T:

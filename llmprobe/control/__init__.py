@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from llmprobe.control.strategy import Strategy
+from llmprobe.core.scenario import MAPPING
 from llmprobe.core.tick import Goal
 
 
@@ -34,10 +35,20 @@ def _aimd(goal: Goal) -> Strategy:
     return begin(goal, Aimd)
 
 
+def _limits(goal: Goal) -> Strategy:
+    from llmprobe.control.mapper import Mapper
+
+    return Mapper(goal)
+
+
 STRATEGIES: dict[str, Callable[[Goal], Strategy]] = {
     "knee": _knee,
     "bisect": _bisect,
     "stairs": _stairs,
     "aimd": _aimd,
+    MAPPING: _limits,
 }
-"""By the name that `--strategy` takes; the first is the default. Each is imported when it is used."""
+"""By the name that `--strategy` takes; the first is the default. Each is imported when it is used.
+
+The last looks for rate limits rather than for a capacity.
+"""

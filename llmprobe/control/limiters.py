@@ -27,8 +27,8 @@ Bools = NDArray[np.bool_]
 
 _PHASES, _AFTER_S = 50, 1e-6
 """Moments at most that are tried as the beginning of a minute."""
-_ROUNDING = 1e-9
-_RATES, _EDGES = 40, 10
+_ROUNDING, _LEVEL = 1e-9, 0.1
+_RATES, _CANDIDATES, _FINER, _EDGES = 200, 5, 12, 10
 _HALVINGS = 40
 _SLOWEST, _FASTEST = 0.6, 1.7
 """Rates that are tried, over the mean one."""
@@ -108,7 +108,8 @@ class _Timeline:
         let = np.sort(asked[self.accepted])[::-1]
         refused = np.sort(asked[~self.accepted])
         n = min(len(let), len(refused))
-        return float(np.maximum(0.0, let[:n] - refused[:n]).sum())
+        # A bucket that leaks too fast is always empty, and parts nothing: what is level must count.
+        return float(np.maximum(0.0, let[:n] - refused[:n] + _LEVEL * self.unit).sum())
 
 
 def fits(decisions: Sequence[Decision], *, delay_s: float, minute_s: float) -> list[Fit]:
@@ -197,16 +198,32 @@ def _bucket(line: _Timeline, quantity: Quantity, minute_s: float) -> Fit:
     def overlap(rate: float) -> float:
         return line.overlap(_leaked(line, rate))
 
-    rates = np.geomspace(_SLOWEST * mean, _FASTEST * mean, _RATES)
-    best = mean
-    for measure in (overlap, overlap, wrong, wrong):
-        k = int(np.argmin([measure(rate) for rate in rates]))
-        best = float(rates[k])
-        rates = np.linspace(rates[max(0, k - 2)], rates[min(k + 2, len(rates) - 1)], _RATES)
+    valleys = [_descend(overlap, wrong, near) for near in _valleys(overlap, mean)]
+    best = min(valleys, key=wrong)
     least = wrong(best)
     rate = (_edge(wrong, best, -1.0, least) + _edge(wrong, best, 1.0, least)) / 2
     _, low, high = line.part(_leaked(line, rate))
     return Fit(quantity, "bucket", least, rate * minute_s, burst=(low + high) / 2)
+
+
+def _valleys(overlap: Callable[[float], float], mean: float) -> Iterator[Floats]:
+    """Stretches where the rate may lie, the likeliest first. The valley of the right one is narrow."""
+    rates = np.geomspace(_SLOWEST * mean, _FASTEST * mean, _RATES)
+    depths = np.array([overlap(rate) for rate in rates])
+    padded = np.concatenate(([math.inf], depths, [math.inf]))
+    lowest = np.flatnonzero((depths <= padded[:-2]) & (depths <= padded[2:]))
+    for k in lowest[np.argsort(depths[lowest])][:_CANDIDATES]:
+        yield rates[[max(0, k - 1), min(k + 1, _RATES - 1)]]
+
+
+def _descend(overlap: Callable[[float], float], wrong: Callable[[float], float], between: Floats) -> float:
+    """The rate that explains the most, looked for closer and closer."""
+    best = 0.0
+    for measure in (overlap, overlap, wrong, wrong):
+        rates = np.linspace(between[0], between[1], _FINER)
+        k = int(np.argmin([measure(rate) for rate in rates]))
+        best, between = float(rates[k]), rates[[max(0, k - 1), min(k + 1, _FINER - 1)]]
+    return best
 
 
 def _edge(wrong: Callable[[float], float], rate: float, sign: float, least: float) -> float:

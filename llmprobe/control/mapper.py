@@ -148,6 +148,8 @@ class Mapper:
         return self._move(tick, ask, users)
 
     def _move(self, tick: Tick, ask: Ask, users: int) -> Action:
+        if (tick.load, self._ask) == (users, ask):
+            return Action(self._says(tick))
         self._asks[ask.name] = self._ask = ask
         self._awaits = tick.level_id
         plural = "" if users == 1 else "s"
@@ -174,8 +176,9 @@ class Mapper:
             limits = self._a_minute(limits)
         limits = replace(limits, keep_free=self._goal.keep_free, e2e_s=self._decisions.e2e_s)
         return Finding(
-            capacity=None, estimate=None, low=None, high=None, cause=None, refused=refused, limits=limits
-        )
+            capacity=None, estimate=None, low=None, high=None, cause=None, refused=refused, limits=limits,
+            maps_limits=True,
+        )  # fmt: skip
 
     def _inferred(self) -> Finding:
         """What explains the decisions; refused where nothing does, or too much."""

@@ -21,6 +21,7 @@ LARGE_MAX_TOKENS = Ask("large max_tokens", 50, 4096)
 LONG_ANSWERS = Ask("long answers", 50, 512, long=True)
 MIXES = (SMALL, LARGE_PROMPTS, LARGE_MAX_TOKENS, LONG_ANSWERS)
 """In the order they are tried; the first two tell requests from tokens, the next what tokens count."""
+LARGEST_MAX_TOKENS = max(ask.max_tokens for ask in MIXES)
 
 _MOST_OF_ROOM, _CONTRAST = 0.6, 4.0
 """A large request takes so much of what a full bucket may hold, and is so many times a small one."""

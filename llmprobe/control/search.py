@@ -9,9 +9,11 @@ A policy answers from the evidence alone, so that a hand may take the load at an
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.throughput import hold_s, unknown_load
+from llmprobe.control.told import Told
 from llmprobe.control.visits import Stay
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Goal, Move, Tick
@@ -63,10 +65,12 @@ class Search:
         self._asked: float | None = None
         self._measured: set[float] = set()
         """Loads that were held for their throughput."""
+        self._told = Told()
 
     def recall(self, tick: Tick) -> None:
         """Take in what happened before it was begun."""
         self._evidence.take(tick)
+        self._told.take(tick.ended, tick.rate_limits, {})
         if not tick.armed:
             self._watch()
 
@@ -87,7 +91,11 @@ class Search:
     def finding(self) -> Finding:
         """What can be said by now."""
         self._evidence.fit()
-        return self._policy.last(self._evidence)
+        return self._with_limits(self._policy.last(self._evidence))
+
+    def _with_limits(self, finding: Finding) -> Finding:
+        """Where 429s end the climb, with the limit that they tell of."""
+        return replace(finding, limits=self._told.binding()) if finding.cause == "rate_limit" else finding
 
     def _judged(self) -> bool:
         """Whether the stay under way is over; then it is judged. Without one there is nothing to wait for."""
@@ -128,7 +136,7 @@ class Search:
         if isinstance(plan, Finding) and plan.capacity == self._goal.most:
             plan = self._throughput() or plan
         if isinstance(plan, Finding):
-            return Action(_last_words(plan), finding=plan)
+            return Action(_last_words(plan), finding=self._with_limits(plan))
         if tick.requests_left is not None and tick.requests_left < plan.load:
             return Action("ends: the requests are spent", finding=self.finding())
         self._plan = plan

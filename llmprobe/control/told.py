@@ -1,5 +1,6 @@
 """What answers tell of the limits in force, and what follows from how that changes from one to the next."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -8,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmprobe.core.limits import Limits, Window
+from llmprobe.core.outcome import Outcome
 from llmprobe.core.rate_limit import Allowance, RateLimit
 from llmprobe.core.record import RequestRecord
 
@@ -15,6 +17,7 @@ _SPAN_S = 3.0
 """Answers that are closer together tell no window by their resets."""
 _COARSE_S = 1.0
 """Some tell resets in whole seconds."""
+_REMEMBERED = 200
 _OTHERS, _OTHERS_N = 0.5, 3
 """The share of our own requests, and their number, from which on somebody else's are worth a sentence."""
 
@@ -28,10 +31,10 @@ class Look(Struct, frozen=True):
 
 
 class Told:
-    """Remembers what answers told, in order."""
+    """Remembers what answers told lately, in order."""
 
     def __init__(self) -> None:
-        self.looks: list[Look] = []
+        self.looks: deque[Look] = deque(maxlen=_REMEMBERED)
 
     def take(
         self, ended: Sequence[RequestRecord], told: Mapping[int, RateLimit], limits: Mapping[str, int]
@@ -50,6 +53,15 @@ class Told:
         if rpm is None and tpm is None:
             return None
         return Limits(rpm=rpm, tpm=tpm, source=self.looks[-1].told.source, counts=self._requested())
+
+    def binding(self) -> Limits | None:
+        """What refusals tell: of two limits the one that is used up."""
+        limits = self.limits()
+        refused = [look.told for look in self.looks if look.record.outcome is Outcome.RATE_LIMITED]
+        if limits is None or limits.rpm is None or limits.tpm is None or not refused:
+            return limits
+        by_requests = sum(told.requests.remaining == 0 for told in refused)
+        return replace(limits, tpm=None) if 2 * by_requests > len(refused) else replace(limits, rpm=None)
 
     def room(self) -> float | None:
         """Tokens that were left at the last answer that told."""

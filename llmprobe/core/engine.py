@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from llmprobe.core.events import Event
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.request import Ask
 from llmprobe.core.scenario import Scenario
 
 
@@ -78,9 +79,17 @@ class Engine(Protocol):
         """The run's time begins now."""
 
     async def set_load(
-        self, level_id: int, target: float, over_s: float = 0.0, by: str | None = None
+        self,
+        level_id: int,
+        target: float,
+        over_s: float = 0.0,
+        by: str | None = None,
+        ask: Ask | None = None,
     ) -> None:
-        """Begin a level: new users start at once, or spread `over_s`; surplus ones finish their request."""
+        """Begin a level: new users start at once, or spread `over_s`; surplus ones finish their request.
+
+        `ask` stands in place of the corpus as long as the level lasts.
+        """
 
     async def grant(self, worker: int, lease: Lease) -> None:
         """Let a worker start more requests."""

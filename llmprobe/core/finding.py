@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from llmprobe.core import limits
 from llmprobe.core.limits import Limits
 from llmprobe.core.load import LoadKind
 from llmprobe.core.units import people_seconds
@@ -83,7 +84,9 @@ class Finding(Struct, frozen=True):
     idle: dict[str, float] = {}
     """Medians of one user in seconds, by metric, where an objective is relative to them."""
     limits: Limits | None = None
-    """The rate limits; without a capacity they are all that was looked for."""
+    """The rate limits, as far as they were told or looked for."""
+    maps_limits: bool = False
+    """Whether they were all that was looked for, so that there is no capacity."""
 
 
 class Mix(Struct, frozen=True):
@@ -112,6 +115,8 @@ def brief(finding: Finding) -> str:
     """The finding in a line, without its workload: for a screen that shows that beside it."""
     if finding.refused is not None:
         return f"no honest answer: {finding.refused}"
+    if finding.maps_limits and finding.limits is not None:
+        return limits.brief(finding.limits)
     breaks = _breaks(finding).rstrip(".")
     if not finding.capacity:
         least = "one user" if finding.kind == "users" else "the lowest rate tried"
@@ -147,7 +152,7 @@ def _breaks(finding: Finding) -> str:
     if not finding.capacity:
         return ""
     why = {
-        "rate_limit": "by a rate limit (429)",
+        "rate_limit": f"by a rate limit (429){_limit(finding)}",
         "instability": f"because the queue grows without end ({_beyond(finding.slo)})",
     }.get(finding.cause or "", f"by {_beyond(finding.slo)}")
     if finding.low is None or finding.high is None:
@@ -155,6 +160,10 @@ def _breaks(finding: Finding) -> str:
     low, high = _number(finding.low, finding.kind), _number(finding.high, finding.kind)
     where = f"at {low}" if low == high else f"between {low} and {high}"
     return f"It breaks {where} ({finding.confidence:.0%}), {why}."
+
+
+def _limit(finding: Finding) -> str:
+    return "" if finding.limits is None else f": {limits.brief(finding.limits)}"
 
 
 def _beyond(slo: str | None) -> str:

@@ -116,9 +116,9 @@ def _unseen(limits: Limits) -> str:
     """What was not hit, and from where on it could be all the same."""
     parts = []
     if limits.rpm is None and limits.rpm_above is not None:
-        parts.append(f"{_number(limits.rpm_above)} requests a minute or more")
+        parts.append(f"at least {_number(limits.rpm_above)} requests a minute")
     if limits.tpm is None and limits.tpm_above is not None:
-        parts.append(f"{_number(limits.tpm_above)} tokens a minute or more")
+        parts.append(f"at least {_number(limits.tpm_above)} tokens a minute")
     if limits.concurrency is None and limits.concurrency_above is not None:
         parts.append(f"more than {limits.concurrency_above} at once")
     if not parts:

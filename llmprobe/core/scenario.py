@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from llmprobe.core.limits import KEEP_FREE
 from llmprobe.core.load import Load
 from llmprobe.core.slo import DEFAULT_SLOS, Slo
 from llmprobe.core.units import format_duration
@@ -11,6 +12,8 @@ from llmprobe.core.units import format_duration
 Cache = Literal["cold", "warm"]
 RetryAfter = Literal["obey", "ignore"]
 DEFAULT_MAX_TOKENS = 256
+MAPPING = "limits"
+"""The strategy that looks for rate limits rather than for a capacity."""
 DEFAULT_DIALECT = "openai-chat"
 """What nearly everyone speaks: taken where nothing tells."""
 
@@ -76,9 +79,16 @@ class Retry(Struct, frozen=True):
 
 
 class Autopilot(Struct, frozen=True):
-    """Find the breaking point again, rather than repeat the stages."""
+    """Find the breaking point, or map the rate limits, again, rather than repeat the stages."""
 
     strategy: str = "knee"
+    keep_free: float = KEEP_FREE
+    """The share of a rate limit that clients are told to leave to others."""
+
+    @property
+    def maps_limits(self) -> bool:
+        """Whether rate limits are looked for, by prompts made up for that."""
+        return self.strategy == MAPPING
 
 
 class Stop(Struct, frozen=True):

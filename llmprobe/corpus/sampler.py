@@ -8,8 +8,9 @@ never meet agree on it.
 
 import hashlib
 
-from llmprobe.core.request import Draw
+from llmprobe.core.request import Ask, Draw
 from llmprobe.core.seeding import mix
+from llmprobe.corpus.made_up import made_up
 from llmprobe.corpus.reader import Corpus
 
 _ROUNDS = 6
@@ -24,8 +25,10 @@ class Sampler:
         self._nonce_seed = None if run_nonce is None else _number(run_nonce)
         self._half_bits = max(1, (len(self._prompts) - 1).bit_length() + 1 >> 1)
 
-    def draw(self, k: int) -> Draw:
-        """Draw number `k` (0 first) of the run."""
+    def draw(self, k: int, ask: Ask | None = None) -> Draw:
+        """Draw number `k` (0 first) of the run: out of the corpus, or made up."""
+        if ask is not None:
+            return Draw(k, made_up(ask), self._nonce(k))
         block, position = divmod(k, len(self._prompts))
         return Draw(k, self._prompts[self._shuffled(block, position)], self._nonce(k))
 

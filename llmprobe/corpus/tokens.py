@@ -23,9 +23,9 @@ from llmprobe.core.request import Prompt
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
-_MESSAGE_TOKENS = 4
+MESSAGE_TOKENS = 4
 """Spent by a chat template around each message."""
-_BYTES_PER_TOKEN = 4
+BYTES_PER_TOKEN = 4
 
 
 class _Vocabulary(Struct, frozen=True):
@@ -91,13 +91,13 @@ def estimate_tokens(text: str) -> int:
 
     Close for English prose; scripts with long encodings come out on the high side, as a budget wants.
     """
-    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+    return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
 def estimate_prompt_tokens(prompt: Prompt) -> int:
     """Roughly how many input tokens a prompt has, its chat template included."""
     return sum(
-        _MESSAGE_TOKENS + estimate_tokens(str(message.get("content") or "")) for message in prompt.messages
+        MESSAGE_TOKENS + estimate_tokens(str(message.get("content") or "")) for message in prompt.messages
     )
 
 

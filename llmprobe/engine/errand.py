@@ -74,7 +74,7 @@ class Errands:
 
     def begin(self, user: int, index: int, due_s: float | None) -> "Errand":
         """Prepare draw `index` for a user."""
-        return Errand(self, user, self._sampler.draw(index), due_s, self.level)
+        return Errand(self, user, self._sampler.draw(index, self.level.ask), due_s, self.level)
 
     def waited(self, since_s: float) -> None:
         """A request is sent now that was due then."""

@@ -20,6 +20,7 @@ from llmprobe.core.events import (
     Rows,
 )
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.request import Ask
 from llmprobe.engine.clock import Clock
 from llmprobe.engine.crew import Crew
 from llmprobe.engine.errand import Errands
@@ -80,14 +81,19 @@ class LocalEngine:
             self._tasks.start_soon(self._play, line.levels, line.end_s)
 
     async def set_load(
-        self, level_id: int, target: float, over_s: float = 0.0, by: str | None = None
+        self,
+        level_id: int,
+        target: float,
+        over_s: float = 0.0,
+        by: str | None = None,
+        ask: Ask | None = None,
     ) -> None:
         """Take over from whatever was playing."""
         if self._playing is not None:
             self._playing.cancel()
         now_s = self._clock.now_s()
         origin = self._level.load_at(now_s) if self._level is not None else 0.0
-        level = Level(level_id, now_s, over_s, origin, target, by)
+        level = Level(level_id, now_s, over_s, origin, target, by, ask)
         if over_s or self._turns.open_load:
             self._tasks.start_soon(self._play, (level,), None)
         else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from llmprobe.core.load import WARMUP_LEVEL, Arrivals, Load
+from llmprobe.core.request import Ask
 from llmprobe.core.seeding import unit
 
 
@@ -22,6 +23,8 @@ class Level(Struct, frozen=True):
     """The load it comes from."""
     target: float
     by: str | None = None
+    ask: Ask | None = None
+    """What is asked in place of the corpus."""
 
     def load_at(self, at_s: float) -> float:
         """Load wanted at a moment at or after `start_s`, on the straight line of the ramp."""

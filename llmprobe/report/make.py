@@ -35,7 +35,7 @@ from llmprobe.report.result import (
     Totals,
     Workload,
 )
-from llmprobe.report.statement import capacity_of
+from llmprobe.report.statement import capacity_of, limits_of
 
 _CUT_SHORT = frozenset({"interrupted", "fault"})
 """Reasons of an end (`session.stop.Reason`) that was none: there would have been more to measure."""
@@ -95,7 +95,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
         workload=_workload(records, scenario),
         levels=tuple(_level(figures) for figures in settled.levels),
         capacity=_capacity(run.found, records, scenario),
-        limits=None,
+        limits=limits_of(run.found),
         cost=_cost(totals, scenario),
         probe=probe,
         server=None,
@@ -201,7 +201,7 @@ def _at_capacity(finding: Finding | None, records: Sequence[RequestRecord]) -> S
 def _capacity(
     finding: Finding | None, records: Sequence[RequestRecord], scenario: Scenario
 ) -> Capacity | None:
-    if finding is None:
+    if finding is None or finding.maps_limits:
         return None
     completed = [record for record in records if record.outcome.completed]
     mix = Mix(

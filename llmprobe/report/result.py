@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from llmprobe.core.finding import Cause, Knee, Visit
+from llmprobe.core.limits import Window
 from llmprobe.metrics.snapshot import Percentiles
 
 
@@ -122,6 +123,32 @@ class Capacity(Struct, frozen=True):
     """What clients should be set to, in a sentence."""
 
 
+class LimitsResult(Struct, frozen=True, rename={"source": "from"}):
+    """Rate limits, a minute; README, "Rate limits", tells how they are found."""
+
+    rpm: float | None
+    tpm: float | None
+    concurrency: int | None
+    source: str | None
+    """`headers`, `body` or `inferred`; None where no limit was told, and none was hit."""
+    counts: str | None
+    """Which tokens: `declared` (prompt and max_tokens, up front) or `real` (prompt and answer)."""
+    window: Window | None
+    burst: float | None
+    rpm_above: float | None
+    """Of what was not hit: a limit of that or more can't be excluded."""
+    tpm_above: float | None
+    concurrency_above: int | None
+    decisions: int
+    explained: float | None
+    others: str | None
+    refused: str | None
+    """Why no limit is named although requests were refused."""
+    statement: str
+    settings: str | None
+    """What clients should be set to, in a sentence."""
+
+
 class Cost(Struct, frozen=True):
     """By the scenario's prices."""
 
@@ -173,7 +200,7 @@ class Result(Struct, frozen=True):
     workload: Workload
     levels: tuple[LevelResult, ...]
     capacity: Capacity | None
-    limits: None
+    limits: LimitsResult | None
     cost: Cost | None
     probe: Probe
     server: None

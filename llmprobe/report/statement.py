@@ -1,7 +1,8 @@
 """A finding as a result tells it: with its workload, and with what clients should be set to."""
 
+from llmprobe.core import limits as rate_limits
 from llmprobe.core.finding import Finding, Mix, statement
-from llmprobe.report.result import Capacity
+from llmprobe.report.result import Capacity, LimitsResult
 
 
 def capacity_of(finding: Finding, mix: Mix) -> Capacity:
@@ -15,6 +16,23 @@ def capacity_of(finding: Finding, mix: Mix) -> Capacity:
         tokens_per_s=finding.tokens_per_s, refused=finding.refused, drift=finding.drift, noise=finding.noise,
         knee=finding.knee, visits=finding.visits, statement=statement(finding, mix),
         settings=settings(finding),
+    )  # fmt: skip
+
+
+def limits_of(finding: Finding | None) -> LimitsResult | None:
+    """The rate limits that were told or looked for; None where there was no word of any."""
+    if finding is None or finding.limits is None:
+        return None
+    found, refused = finding.limits, finding.refused if finding.maps_limits else None
+    said = rate_limits.statement(found)
+    if refused is not None:
+        said = f"No honest answer: {refused}."
+    return LimitsResult(
+        rpm=found.rpm, tpm=found.tpm, concurrency=found.concurrency, source=found.source,
+        counts=found.counts, window=found.window, burst=found.burst, rpm_above=found.rpm_above,
+        tpm_above=found.tpm_above, concurrency_above=found.concurrency_above, decisions=found.decisions,
+        explained=found.explained, others=found.others, refused=refused, statement=said,
+        settings=rate_limits.settings(found),
     )  # fmt: skip
 
 

@@ -10,8 +10,18 @@ from llmprobe.core.finding import Visit
 from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds
 from llmprobe.report.judge import said
-from llmprobe.report.result import Capacity, LevelResult, Result
-from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
+from llmprobe.report.result import Capacity, LevelResult, LimitsResult, Result
+from llmprobe.report.to_text import (
+    headline,
+    load_of,
+    maps_limits,
+    rest_on,
+    shaped_by,
+    subject,
+    totals,
+    unsaid,
+    word_of,
+)
 
 _HOLLOW = "–"  # noqa: RUF001 - a dash as wide as a digit
 _HELD = {True: "held", False: "failed", None: "open"}
@@ -29,6 +39,9 @@ def _lines(result: Result) -> Iterator[str]:
     if result.capacity is not None:
         yield from capacity_lines(result.capacity)
         yield ""
+    if result.limits is not None and maps_limits(result):
+        yield from limits_lines(result.limits)
+        yield ""
     if result.verdict.slos:
         marks = {True: "✓", False: "✖", None: "refused" if result.probe.bound else "too few"}
         rows = [(marks[slo.passed], slo.slo, said(slo)) for slo in result.verdict.slos]
@@ -45,7 +58,7 @@ def _lines(result: Result) -> Iterator[str]:
     if (shaped := shaped_by(result)) is not None:
         yield ""
         yield plain(shaped)
-    if result.levels:
+    if result.levels and not maps_limits(result):
         yield ""
         unit = "req/s" if result.levels[0].rate is not None else "users"
         names = (unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
@@ -67,6 +80,14 @@ def capacity_lines(capacity: Capacity) -> Iterator[str]:
         yield ""
         unit = "users" if capacity.rate is None else "req/s"
         yield from table(("at", unit, "seconds", "n", "violations", "", "by"), map(_visit, capacity.visits))
+
+
+def limits_lines(limits: LimitsResult) -> Iterator[str]:
+    """Which limits there are: the sentence first, and what clients are set to."""
+    yield f"**{plain(limits.statement)}**"
+    if limits.settings is not None:
+        yield ""
+        yield plain(limits.settings)
 
 
 def _visit(visit: Visit) -> tuple[str, ...]:

@@ -35,10 +35,10 @@ def _lines(result: Result) -> Iterator[str]:
         yield from _wrap(shaped)
     if result.insecure:
         yield "Certificates were not checked (--insecure)."
-    if result.latency.e2e_s.n:
+    if result.latency.e2e_s.n and not maps_limits(result):
         yield ""
         yield from _latencies(result)
-    if result.levels:
+    if result.levels and not maps_limits(result):
         yield ""
         yield from _levels(result)
     yield ""
@@ -83,6 +83,16 @@ def _verdict(result: Result) -> Iterator[str]:
         yield from _wrap(result.capacity.statement)
         if result.capacity.settings is not None:
             yield from _wrap(result.capacity.settings)
+    if result.limits is not None and maps_limits(result) and result.limits.refused is None:
+        yield ""
+        yield from _wrap(result.limits.statement)
+        if result.limits.settings is not None:
+            yield from _wrap(result.limits.settings)
+
+
+def maps_limits(result: Result) -> bool:
+    """Whether limits were looked for, by made-up requests: then there is no workload to tell latencies of."""
+    return result.limits is not None and result.capacity is None
 
 
 def totals(result: Result) -> str:

@@ -146,7 +146,14 @@ SCENARIO = Table(
         "prompts": Key("prompts", _PROMPTS, always=True),
         "load": Key("load", _LOAD, always=True),
         "autopilot": Key(
-            "autopilot", Table(scenario.Autopilot, {"strategy": Key("strategy", _TEXT, always=True)})
+            "autopilot",
+            Table(
+                scenario.Autopilot,
+                {
+                    "strategy": Key("strategy", _TEXT, always=True),
+                    "keep_free": Key("keep_free", Value(values.share)),
+                },
+            ),
         ),
         "retry": Key("retry", _RETRY),
         "stop": Key("stop", _STOP),

@@ -11,12 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmprobe import __version__
+from llmprobe.control.mixes import MIXES
 from llmprobe.core.engine import Plan
 from llmprobe.core.errors import UsageError
 from llmprobe.core.headers import is_header_value
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_sim
+from llmprobe.corpus.made_up import made_up
 from llmprobe.corpus.reader import Corpus, open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
@@ -125,8 +127,10 @@ def _worst_usd(scenario: Scenario, corpus: Corpus) -> float | None:
     """What one request may cost at most; None where prices are unknown."""
     if scenario.prices is None:
         return None
-    longest = max(estimate_prompt_tokens(prompt) for prompt in corpus.prompts)
-    limits = [p.max_tokens or scenario.prompts.max_tokens for p in corpus.prompts]
+    maps = scenario.autopilot is not None and scenario.autopilot.maps_limits
+    prompts = [made_up(ask) for ask in MIXES] if maps else corpus.prompts
+    longest = max(estimate_prompt_tokens(prompt) for prompt in prompts)
+    limits = [p.max_tokens or scenario.prompts.max_tokens for p in prompts]
     limit = None if None in limits else max(limit for limit in limits if limit is not None)
     worst_usd = reserve(scenario.prices, longest, limit)
     if math.isinf(worst_usd) and scenario.stop.max_usd is not None:

@@ -93,11 +93,14 @@ class Recorder:
         self._append(EVENTS, Noted(at_s, text))
 
     def repeating(self, at_s: float, name: str | None = None) -> Scenario:
-        """The scenario that does again what happened until now; a plan nobody touched stays as it was."""
-        load = self.scenario.load
-        if self._history.taken_over(self._planned):
-            load = replace(load, stages=self._history.stages(at_s))
-        return replace(self.scenario, load=load, name=name or self.scenario.name)
+        """The scenario that does again what happened until now; a plan nobody touched stays as it was.
+
+        Stages stand in place of an autopilot that made them; they would not repeat what a mapper asked.
+        """
+        load, pilot = self.scenario.load, self.scenario.autopilot
+        if self._history.taken_over(self._planned) and not (pilot is not None and pilot.maps_limits):
+            load, pilot = replace(load, stages=self._history.stages(at_s)), None
+        return replace(self.scenario, load=load, autopilot=pilot, name=name or self.scenario.name)
 
     def save(self, name: str, path: Path | None, at_s: float) -> Saved:
         """Write that scenario to `path`, or to `./NAME.toml` (never over another file)."""

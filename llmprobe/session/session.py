@@ -23,7 +23,8 @@ from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnde
 from llmprobe.core.finding import Finding, brief
 from llmprobe.core.load import FIRST_USERS, Stage
 from llmprobe.core.outcome import Outcome
-from llmprobe.core.scenario import Scenario
+from llmprobe.core.request import Ask
+from llmprobe.core.scenario import Autopilot, Scenario
 from llmprobe.core.target import speed_of
 from llmprobe.core.tick import Goal
 from llmprobe.metrics.aggregator import Aggregator
@@ -78,10 +79,14 @@ class Session:
         speed = speed_of(scenario.endpoint.url)
         slos = tuple(slo.scaled(speed) for slo in scenario.slo)
         self._aggregator = Aggregator(slos, scenario.load.kind, speed, scenario.load.max_users)
-        self._search = Search(Goal(slos, scenario.load.kind, float(scenario.load.max_users), speed))
+        pilot = scenario.autopilot or Autopilot()
+        self._search = Search(
+            Goal(slos, scenario.load.kind, float(scenario.load.max_users), speed, pilot.keep_free)
+        )
         self._state = State.IDLE
         self._wanted = first_target(scenario)
         self._target = 0.0
+        self._ask: Ask | None = None
         # Levels of a plan are numbered by its stages; those of a hand come after them.
         self._level_id = len(scenario.load.stages) - 1 if timed else -1
         self._plan_ended = False
@@ -356,8 +361,8 @@ class Session:
             self._aggregator.measured(action.idle)
         if action.finding is not None:
             await self._found(action.finding, elapsed_s)
-        elif action.move is not None and action.move.load != self._target:
-            await self._set_target(action.move.load, over_s=action.move.over_s, by="autopilot")
+        elif (move := action.move) is not None and (move.load, move.ask) != (self._target, self._ask):
+            await self._set_target(move.load, over_s=move.over_s, by="autopilot", ask=move.ask)
 
     async def _found(self, finding: Finding, at_s: float) -> None:
         try:
@@ -368,7 +373,8 @@ class Session:
         shot = self._aggregator.snapshot(at_s)
         nothing = f"nothing was answered ({shot.last_error or 'no request ended'})"
         said = brief(finding) if shot.completed else nothing
-        self.ending = Ending(Reason.FOUND, "the search is over" if finding.refused is None else said)
+        over = "the limits are mapped" if finding.maps_limits else "the search is over"
+        self.ending = Ending(Reason.FOUND, over if finding.refused is None else said)
         self._note = said
         if finding.capacity:
             self._wanted = finding.capacity
@@ -408,10 +414,12 @@ class Session:
         self.ending, self._note = reason, reason.message
         await self.stop()
 
-    async def _set_target(self, target: float, *, over_s: float = 0.0, by: str | None = "hand") -> None:
-        self._target = target
+    async def _set_target(
+        self, target: float, *, over_s: float = 0.0, by: str | None = "hand", ask: Ask | None = None
+    ) -> None:
+        self._target, self._ask = target, ask
         self._level_id += 1
-        await self.engine.set_load(self._level_id, target, over_s, by)
+        await self.engine.set_load(self._level_id, target, over_s, by, ask)
 
 
 def first_target(scenario: Scenario) -> float:

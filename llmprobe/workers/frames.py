@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LocalError
 from llmprobe.core.events import Event
+from llmprobe.core.request import Ask
 
 
 class Prepare(Struct, frozen=True, tag=True):
@@ -37,6 +38,7 @@ class SetLoad(Struct, frozen=True, tag=True):
     target: float
     over_s: float
     by: str | None
+    ask: Ask | None = None
 
 
 class SetShare(Struct, frozen=True, tag=True):

@@ -12,6 +12,7 @@ from llmprobe.core.errors import LlmprobeError, LocalError
 from llmprobe.core.events import Event, Fault, RequestFinished, RequestStarted, WorkerLost
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
+from llmprobe.core.request import Ask
 from llmprobe.workers import frames
 from llmprobe.workers.frames import Command, FrameParser, Share
 from llmprobe.workers.share import after_loss, first_shares
@@ -94,10 +95,15 @@ class WorkerPool:
         await self._tell_all(frames.Start())
 
     async def set_load(
-        self, level_id: int, target: float, over_s: float = 0.0, by: str | None = None
+        self,
+        level_id: int,
+        target: float,
+        over_s: float = 0.0,
+        by: str | None = None,
+        ask: Ask | None = None,
     ) -> None:
         """Every worker gets the whole target and takes its share."""
-        await self._tell_all(frames.SetLoad(level_id, target, over_s, by))
+        await self._tell_all(frames.SetLoad(level_id, target, over_s, by, ask))
 
     async def grant(self, worker: int, lease: Lease) -> None:
         """To one worker; if it died meanwhile the ledger has counted the lease already."""

@@ -97,7 +97,9 @@ class _Worker:
             case frames.Start():
                 await engine.start()
             case frames.SetLoad():
-                await engine.set_load(command.level_id, command.target, command.over_s, command.by)
+                await engine.set_load(
+                    command.level_id, command.target, command.over_s, command.by, command.ask
+                )
             case frames.SetShare():
                 engine.set_share(command.share.of, command.share.residues)
             case frames.Grant():
