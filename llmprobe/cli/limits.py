@@ -19,7 +19,7 @@ from llmprobe.core.scenario import MAPPING, Autopilot
 from llmprobe.core.units import parse_share
 from llmprobe.session.opening import Options
 
-MAX_REQUESTS = 3000
+MAX_REQUESTS = 4000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

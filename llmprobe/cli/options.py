@@ -124,7 +124,7 @@ def _put(struct: S, **values: Any) -> S:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not (is_header_name(name.strip()) and is_headervalue(value.strip())):
+    if not colon or not (is_header_name(name.strip()) and is_header_value(value.strip())):
         # What stands there may be a key: it isn't repeated.
         raise UsageError(
             "what --header was given is not a header; write ASCII text on one line, as in 'X-Team: search'"

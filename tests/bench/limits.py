@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from llmprobe.cli.limits import MAX_REQUESTS
 from llmprobe.control.mapper import Mapper
 from llmprobe.core.limits import Limits
 from llmprobe.core.rate_limit import RateLimit
@@ -30,7 +31,6 @@ from tests.bench.virtual import Endpoint, VirtualEngine, search
 Telling = Literal["headers", "nothing", "drawn"]
 _EPOCH_S = 1.8e9
 """When virtual time begins."""
-_MAX_REQUESTS = 3000
 
 
 class Limited(Struct, frozen=True):
@@ -132,7 +132,7 @@ def run(job: tuple[int, int, Telling]) -> Run:
     of = draw(seed, number, telling)
     began = time.process_time()
     engine = VirtualEngine(of.endpoint, seed=1000 * seed + number, told=partial(told, of.style))
-    done = search(Mapper(Goal(())), engine, max_requests=_MAX_REQUESTS)
+    done = search(Mapper(Goal(())), engine, max_requests=MAX_REQUESTS)
     limits = of.limits
     truth, value = next(
         (name, float(limit))
