@@ -51,7 +51,7 @@ class Figure(Struct, frozen=True):
 # What there is to measure
 
 
-def start(_: str | None) -> Iterator[Figure]:
+def start(_target: str | None) -> Iterator[Figure]:
     """CPU of `--help` and of a first frame; the import of Textual beside it tells how fast the machine is."""
     helps = [_cpu_of("-m", "llmprobe", "--help") for _ in range(9)]
     yield Figure("--help, CPU", 1000 * statistics.median(helps), "ms", 60)
@@ -192,7 +192,7 @@ def _received(pty: PtyScreen) -> float:
     """Tokens a second over the last window: below the rate that was asked for, the machine was too busy."""
     lines = next(pty.folder.glob("llmprobe-runs/*/series.jsonl")).read_text().splitlines()
     moments = [json.loads(line) for line in lines[-int(_WINDOW_S) :]]
-    return sum(moment["text_chunks"] for moment in moments) / len(moments)
+    return float(sum(moment["text_chunks"] for moment in moments) / len(moments))
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
