@@ -102,6 +102,7 @@ def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_pa
     assert result["totals"]["output_tokens"] == _tokens_generated(url)
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("slots", [2, 4])
 def test_the_search_finds_as_many_users_as_there_are_slots(llama, tmp_path, slots):
     """One user more waits for an answer of somebody else's to end: that is where a first token is late.

@@ -25,7 +25,7 @@ def test_runs_come_newest_first_then_the_scenarios_of_this_folder(tmp_path: Path
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     (tmp_path / "llmprobe-runs" / "torn").mkdir()
     assert find_recent(tmp_path) == [
-        Recent(new, True), Recent(old, True), Recent(tmp_path / "mine.toml", False),
+        Recent(new, True, "run"), Recent(old, True, "run"), Recent(tmp_path / "mine.toml", False),
     ]  # fmt: skip
     assert find_recent(tmp_path / "nowhere") == []
 
