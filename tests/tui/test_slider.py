@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.events import MouseScrollUp
 
-from llmprobe.tui.widgets.slider import Slider, cell_of, value_at
+from llmprobe.tui.widgets.slider import cell_of, value_at
 
 pytestmark = pytest.mark.anyio
 
@@ -136,12 +136,11 @@ async def test_a_drag_sends_at_most_one_change_a_pause_and_the_last_place(build:
 
 
 async def test_the_ghost_marks_where_something_else_would_go(build: Any, stage: Any) -> None:
-    async with stage.running(build(stage.FakeSession())) as pilot:
-        slider: Slider = pilot.app.probe.load.slider
-        slider.ghost = 64
-        slider.redraw()
-        await pilot.pause()
-        assert "◇" in stage.text_of(pilot.app)
+    session = stage.FakeSession(stage.running_view(16))
+    async with stage.running(build(session)) as pilot:
+        await session.arm()
+        await stage.look(pilot)
+        assert any("◇" in line and "autopilot" not in line for line in stage.text_of(pilot.app).splitlines())
 
 
 async def test_a_slow_session_gets_the_newest_load_not_all_of_them(build: Any, stage: Any) -> None:
