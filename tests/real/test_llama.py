@@ -92,7 +92,7 @@ stages = [ {stages} ]
 @pytest.mark.parametrize("slots", [2])
 def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_path, slots):
     url = llama(slots)
-    stages = f'{{ to = {slots}, hold = "35s" }}, {{ to = {slots + 1}, hold = "35s" }}'
+    stages = f'{{ to = {slots}, hold = "75s" }}, {{ to = {slots + 1}, hold = "75s" }}'
     result = _run(tmp_path, _scenario(url, stages, max_tokens=32))
     fitting, waiting = result["levels"]
     assert (fitting["users"], waiting["users"]) == (slots, slots + 1)
