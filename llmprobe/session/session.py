@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from llmprobe.core.engine import Engine, Lease, TestReply, Watch
+from llmprobe.core.engine import Engine, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
 from llmprobe.core.finding import Finding, brief
@@ -29,8 +29,9 @@ from llmprobe.core.target import speed_of
 from llmprobe.core.tick import Goal
 from llmprobe.metrics.aggregator import Aggregator
 from llmprobe.report.result import Result
+from llmprobe.session.follower import Follower
 from llmprobe.session.ledger import Ledger
-from llmprobe.session.profile import following
+from llmprobe.session.lender import Lender
 from llmprobe.session.recorder import Recorder, Saved
 from llmprobe.session.search import Search
 from llmprobe.session.stop import Ending, Reason, ending
@@ -69,6 +70,7 @@ class Session:
         self.finished = asyncio.Event()
         """Set once the run has ended by itself and nothing is in flight, or can't go on."""
         self._ledger = ledger
+        self._lender = Lender(ledger, engine, workers)
         self._url = url
         self._model = model
         self._consent = consent
@@ -91,16 +93,11 @@ class Session:
         self._level_id = len(scenario.load.stages) - 1 if timed else -1
         self._plan_ended = False
         self._note = note
-        self._waiting_leases: dict[int, int] = {}
-        self._dry: set[int] = set()
-        """Of those that wait: were told that there is nothing."""
         self._down = 0
         self._started_at: float | None = None
         self._heard_at = time.monotonic()
         self._result: Result | None = None
-        self._profile: tuple[Stage, ...] = ()
-        self._profile_began_s = 0.0
-        self._following: asyncio.Task[None] | None = None
+        self._follower = Follower(self._enter)
         self._listening = asyncio.create_task(self._listen())
         self._ticking = asyncio.create_task(self._tick())
         self._searching = asyncio.create_task(self._step_search())
@@ -109,21 +106,12 @@ class Session:
 
     async def start(self) -> None:
         """Begin the run, or go on with it after a stop, at the load last asked for."""
-        if self._state in {State.FAILED, State.CLOSED, State.RUNNING}:
-            return
-        first = self._started_at is None
-        if first:
-            self.recorder.begin()
-            await self.engine.start()
-            self._started_at = self._heard_at = time.monotonic()
-        self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
-        if not (first and self._timed) and not self._search.armed and not self._profile:
-            await self._set_target(self._wanted)
+        await self._go(by_profile=False)
 
     async def arm(self, strategy: str | None = None) -> None:
         """Let the autopilot have the load, and start if nothing runs; raises `UsageError`."""
         self._search.arm(strategy)
-        await self._leave_profile()
+        await self._follower.leave()
         await self.start()
 
     async def disarm(self) -> None:
@@ -136,7 +124,7 @@ class Session:
             return
         if self._search.armed:
             self._search.disarm()
-        await self._leave_profile()
+        await self._follower.leave()
         self._state = State.STOPPING
         if self._target or self._timed:
             await self._set_target(0, by="hand" if self.ending is None else None)
@@ -147,7 +135,7 @@ class Session:
         """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins."""
         bounded = max(1.0, min(float(target), float(self.scenario.load.max_users)))
         self._wanted = bounded
-        await self._leave_profile()
+        await self._follower.leave()
         if self._search.armed:
             self._search.disarm()
         if self._state in {State.RUNNING, State.CAPPED} and bounded != self._target:
@@ -159,25 +147,9 @@ class Session:
         A hand, the autopilot or a stop ends it.
         """
         self._search.disarm()
-        await self._leave_profile()
-        self._profile = tuple(stages)
-        await self.start()
-        self._profile_began_s = self.elapsed_s
-        self._following = asyncio.create_task(self._follow(self._profile))
-
-    async def _follow(self, stages: Sequence[Stage]) -> None:
-        for number, stage in enumerate(stages, 1):
-            if stage.to != self._target:
-                await self._set_target(stage.to, over_s=stage.ramp_s)
-            self._wanted = stage.to
-            if number < len(stages):
-                await asyncio.sleep(stage.ramp_s + stage.hold_s)
-
-    async def _leave_profile(self) -> None:
-        task, self._following, self._profile = self._following, None, ()
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        await self._follower.leave()
+        await self._go(by_profile=True)
+        self._follower.begin(stages, self.elapsed_s)
 
     async def watch(self, watch: Watch) -> None:
         """Choose the rows that the view holds."""
@@ -213,7 +185,7 @@ class Session:
         self.recorder.scenario = self.scenario
         if self._state is State.CAPPED:
             self._state, self._note = State.RUNNING, None
-        await self._serve_leases()
+        await self._lender.serve()
 
     def consent(self) -> str | None:
         """What a person must agree to before the first request, if anything."""
@@ -239,7 +211,7 @@ class Session:
             workers=self._workers,
             endpoint_down=self._down >= _DOWN_AFTER,
             search=self._search.view,
-            following=following(self._profile, self.elapsed_s - self._profile_began_s),
+            following=self._follower.at(self.elapsed_s),
         )
 
     @property
@@ -261,7 +233,7 @@ class Session:
         self._conclude(elapsed_s)
         await self.engine.stop(drain_s=0.0 if failed else drain_s)
         await self._listening
-        await self._leave_profile()
+        await self._follower.leave()
         self._ticking.cancel()
         self._searching.cancel()
         if self._started_at is not None:
@@ -289,42 +261,24 @@ class Session:
     async def _react(self, event: Event) -> None:
         match event:
             case LeaseLow():
-                self._waiting_leases[event.worker] = event.want
-                await self._serve_leases()
+                await self._lender.asked(event.worker, event.want)
             case LeaseReturned():
                 self._ledger.give_back(event.ranges)
-                await self._serve_leases()
+                await self._lender.serve()
             case RequestFinished():
                 self._ledger.finish(event.record.index, event.record.usd)
                 self._watch_endpoint(event)
-                await self._serve_leases()
+                await self._lender.serve()
             case PlanEnded():
                 self._plan_ended = True
             case WorkerLost():
-                self._ledger.lose(event.worker)
-                self._waiting_leases.pop(event.worker, None)
+                self._lender.lost(event.worker)
                 self._note = event.message + ("; the others run its users now" if event.taken_over else "")
                 self.recorder.note(self.elapsed_s, self._note)
             case Fault():
                 self._fail(Ending(Reason.FAULT, event.message))
             case _:
                 pass
-
-    async def _serve_leases(self) -> None:
-        for worker, want in list(self._waiting_leases.items()):
-            lease = self._ledger.lease(worker, want, workers=self._workers)
-            if lease is None:
-                await self._say_dry()
-                return
-            del self._waiting_leases[worker]
-            self._dry.discard(worker)
-            await self.engine.grant(worker, lease)
-
-    async def _say_dry(self) -> None:
-        """Tell those who wait, once, that the caps leave nothing: their users are not idle by our fault."""
-        for worker in self._waiting_leases.keys() - self._dry:
-            self._dry.add(worker)
-            await self.engine.grant(worker, Lease(0, 0))
 
     def _watch_endpoint(self, event: RequestFinished) -> None:
         outcome = event.record.outcome
@@ -413,6 +367,24 @@ class Session:
         self._conclude(self.elapsed_s)
         self.ending, self._note = reason, reason.message
         await self.stop()
+
+    async def _go(self, *, by_profile: bool) -> None:
+        if self._state in {State.FAILED, State.CLOSED, State.RUNNING}:
+            return
+        first = self._started_at is None
+        if first:
+            self.recorder.begin()
+            await self.engine.start()
+            self._started_at = self._heard_at = time.monotonic()
+        self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
+        if not (first and self._timed) and not self._search.armed and not by_profile:
+            await self._set_target(self._wanted)
+
+    async def _enter(self, stage: Stage) -> None:
+        """The next part of a profile."""
+        if stage.to != self._target:
+            await self._set_target(stage.to, over_s=stage.ramp_s)
+        self._wanted = stage.to
 
     async def _set_target(
         self, target: float, *, over_s: float = 0.0, by: str | None = "hand", ask: Ask | None = None

@@ -15,6 +15,7 @@ from llmprobe.core.scenario import Endpoint
 from llmprobe.core.scrub import is_secret_header
 from llmprobe.wire.dialects import DIALECTS
 from llmprobe.wire.dialects.dialect import (
+    Delta,
     Dialect,
     Failure,
     MalformedEventError,
@@ -140,7 +141,7 @@ def test_something_else_than_a_stream_is_told(spoken: Dialect) -> None:
 )
 def test_any_bytes_are_a_delta_or_malformed(spoken: Dialect, data: bytes) -> None:
     with contextlib.suppress(MalformedEventError):
-        spoken.decode_event(Event(None, data))
+        assert isinstance(spoken.decode_event(Event(None, data)), Delta)
 
 
 # A request
