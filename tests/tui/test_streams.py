@@ -197,6 +197,7 @@ async def test_c_copies_what_the_cursor_is_on_clean_of_controls(build: Any, stag
         await pilot.press("v", "c")
         assert pilot.app.clipboard.startswith("two\nlines")
         assert "\x1b" not in pilot.app.clipboard
+        await stage.look(pilot)
         assert "characters copied" in stage.text_of(pilot.app)
         await pilot.press("enter", "c")
         assert pilot.app.clipboard.startswith("two\nlines")
