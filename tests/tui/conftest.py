@@ -1,13 +1,12 @@
 """A scripted session at the one seam of the screen, and views with figures like those of a real run."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from textual.pilot import Pilot
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
@@ -34,9 +33,9 @@ from llmprobe.session.recorder import Saved
 from llmprobe.session.search import Searching
 from llmprobe.session.view import State, View
 from llmprobe.tui.app import ProbeApp
+from llmprobe.tui.screens.probe import ProbeScreen
+from tests.tui.still import Threads, look, running, text_of
 
-_HOPS = 2
-"""From a click over messages and a worker to the session, and no more."""
 SENTENCES = (
     "The tides follow the moon because its pull is stronger on the near side of the Earth than elsewhere",
     "A binary search halves the range at each step, so a million entries take about twenty comparisons",
@@ -279,6 +278,16 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+@pytest.fixture(autouse=True)
+def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How quick a machine is decides nothing: what was done has arrived before the next is done."""
+    threads = Threads()
+    monkeypatch.setattr(asyncio, "to_thread", threads.to_thread)
+    monkeypatch.setattr("textual.app.wait_for_idle", threads.wait_for_idle)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", threads.wait_for_idle)
+    monkeypatch.setattr(ProbeScreen, "look_every", lambda *_: None)
+
+
 @pytest.fixture
 def build() -> Callable[..., ProbeApp]:
     """An app over one session, or over several (or errors), opened one after another."""
@@ -301,32 +310,6 @@ def build() -> Callable[..., ProbeApp]:
         return ProbeApp(opener, scenario, autostart=autostart, find_offers=lambda: offers)
 
     return make
-
-
-@asynccontextmanager
-async def running(app: ProbeApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[int]]:
-    """The app without a terminal, from the moment when its session is open or has failed to open."""
-    async with app.run_test(size=size) as pilot:
-        while app.feed.opening or (app.feed.session is None and app.feed.trouble is None):
-            await pilot.pause()
-        await look(pilot)
-        yield pilot
-
-
-async def look(pilot: Pilot[int]) -> None:
-    """Let what was done arrive, and the screen take a look now rather than in a quarter of a second."""
-    app = pilot.app
-    assert isinstance(app, ProbeApp)
-    for _ in range(_HOPS):
-        await pilot.pause()
-    app.probe.poll()
-    await pilot.pause()
-
-
-def text_of(app: ProbeApp) -> str:
-    """What the terminal shows, as lines of characters."""
-    rows = app.screen._compositor.render_strips()
-    return "\n".join(strip.text for strip in rows[: app.size.height])
 
 
 class Stage:

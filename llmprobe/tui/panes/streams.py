@@ -180,12 +180,10 @@ class StreamsPane(Drawn, can_focus=True):
         """The cursor shows."""
         self.redraw()
 
-    def copy_text(self) -> None:
-        """The text under the cursor, or the one in full, to the clipboard of the terminal."""
-        said = clean(self.text.said if self.reading else self._list.said)
-        if said:
-            self.app.copy_to_clipboard(said)
-            self.write_foot(f"✓ {len(said)} characters copied")
+    @property
+    def said(self) -> str:
+        """The text under the cursor, or the one in full, clean of controls; empty without any."""
+        return clean(self.text.said if self.reading else self._list.said)
 
     # Moving about
 

@@ -251,7 +251,9 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
 
     def action_copy_text(self) -> None:
         """The text under the cursor, to the clipboard of the terminal."""
-        self.streams.copy_text()
+        if said := self.streams.said:
+            self.app.copy_to_clipboard(said)
+            self.banner.flash("✓", f"{len(said)} characters copied")
 
     def action_follow(self) -> None:
         """The text under the cursor in full, with all the room."""
