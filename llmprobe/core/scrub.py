@@ -7,6 +7,7 @@ and what is invisible or turns the direction of text, so that a line says what i
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 LONGEST = 500
@@ -94,6 +95,7 @@ def may_carry_secret(half: str) -> bool:
     return carries_secret(half) or bool(_PASSWORD_BEGINS.search(half))
 
 
+@lru_cache(maxsize=256)
 def is_secret_header(name: str) -> bool:
     """Whether a header carries a key, by its name: `Authorization`, `X-Api-Key`, `Cookie`, `X-Team-Token`."""
     lower = name.strip().lower()

@@ -7,6 +7,7 @@ never meet agree on it.
 """
 
 import hashlib
+from functools import lru_cache
 
 from llmprobe.core.request import Ask, Draw
 from llmprobe.core.seeding import mix
@@ -37,20 +38,25 @@ class Sampler:
         return None if self._nonce_seed is None else f"{mix(self._nonce_seed, k) >> 16:012x}"
 
     def _shuffled(self, block: int, position: int) -> int:
-        key = mix(self._seed, block)
+        bits = self._half_bits
+        mask = (1 << bits) - 1
+        rounds = _rounds(mix(self._seed, block), bits)
         while True:
-            position = self._permuted(key, position)
+            left, right = position >> bits, position & mask
+            for scrambled in rounds:
+                left, right = right, left ^ scrambled[right]
+            position = left << bits | right
             if position < len(self._prompts):
                 return position
 
-    def _permuted(self, key: int, value: int) -> int:
-        """A permutation of the numbers of `2 * _half_bits` bits."""
-        bits = self._half_bits
-        mask = (1 << bits) - 1
-        left, right = value >> bits, value & mask
-        for turn in range(_ROUNDS):
-            left, right = right, left ^ (mix(key, turn << bits | right) >> 32 & mask)
-        return left << bits | right
+
+@lru_cache(maxsize=8)
+def _rounds(key: int, bits: int) -> list[list[int]]:
+    """What each round makes of its half of `bits` bits: a block asks for the same again and again."""
+    size = 1 << bits
+    return [
+        [mix(key, turn << bits | half) >> 32 & (size - 1) for half in range(size)] for turn in range(_ROUNDS)
+    ]
 
 
 def _number(text: str) -> int:

@@ -12,12 +12,13 @@ import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 
 import httpx
 
 from llmprobe.core.record import Stamp
 from llmprobe.wire.http1 import Http1Connection
-from llmprobe.wire.sink import Sink
+from llmprobe.wire.sink import Head, Sink
 from llmprobe.wire.stream_socket import StreamSocket, open_tcp
 
 
@@ -40,29 +41,30 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._opened_s = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send, and return with the head; the body goes to the request's `sink`, or comes as a stream."""
+        """Send, and return with the head and the body to be pulled.
+
+        A request with a `sink` is done when this returns: head and body went there (`pushed`).
+        """
         trace = request.extensions.get("trace", _silent)
         sink: Sink | None = request.extensions.get("sink")
-        body: _Pulled | _Pushed
-        if sink is None:
-            sink = body = _Pulled()
-        else:
-            body = _Pushed()
         content = await request.aread()
         connection = await self._open(request.url, trace)
         try:
-            answer = connection.expect(sink, body)
-            body.attach(connection, answer.end)
+            answer = connection.expect(sink or (body := _Pulled()))
+            whole = _head(request.method, request.url.raw_path, tuple(request.headers.raw)) + content
             # All else is done by now: nothing comes between the time that is taken and the bytes.
-            sent_ns = connection.send(_head(request) + content)
+            sent_ns = connection.send(whole)
             await trace("http11.send_request_headers.started", {"at_ns": sent_ns})
-            response = await answer.head
+            if sink is not None:
+                await answer.end
+                return httpx.Response(answer.head.result().status, extensions={"pushed": True})
+            head = await answer.head
         except BaseException:
             connection.close()
             raise
         await trace("http11.receive_response_headers.complete", {})
-        response.extensions["pushed"] = isinstance(body, _Pushed)
-        return response
+        body.attach(connection, answer.end)
+        return httpx.Response(head.status, headers=head.headers, stream=body)
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -109,10 +111,11 @@ async def _silent(name: str, info: dict[str, object]) -> None:
 _UNSENDABLE = re.compile(rb"[\r\n\0]")
 
 
-def _head(request: httpx.Request) -> bytes:
-    """The request line and headers; httpx has put Host and Content-Length among them."""
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)]
-    for name, value in request.headers.raw:
+@lru_cache(maxsize=256)
+def _head(method: str, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The request line and headers, which hardly differ from one request to the next."""
+    lines = [b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target)]
+    for name, value in headers:
         if _UNSENDABLE.search(name + value):
             raise httpx.LocalProtocolError(f"header {name.decode(errors='replace')!r} holds a line break")
         lines.append(b"%b: %b\r\n" % (name, value))
@@ -133,8 +136,8 @@ class _Pulled(httpx.AsyncByteStream):
         self._connection, self._end = connection, end
         end.add_done_callback(lambda _: self._some.set())
 
-    def answered(self, response: httpx.Response, at_ns: int) -> None:
-        """The head; the transport returns it."""
+    def answered(self, head: Head, at_ns: int) -> None:
+        """The transport returns it."""
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:  # noqa: ARG002 - a sink's signature
         """A piece, kept until it is pulled."""
@@ -152,29 +155,6 @@ class _Pulled(httpx.AsyncByteStream):
             await self._some.wait()
 
     async def aclose(self) -> None:
-        _leave(self._connection, self._end)
-
-
-_NOTHING: tuple[bytes, ...] = ()
-
-
-class _Pushed(httpx.AsyncByteStream):
-    """Empty: the body goes to the request's sink, and only its end is to be waited for."""
-
-    def attach(self, connection: Http1Connection, end: "asyncio.Future[None]") -> None:
-        """Where it comes from, and what tells that it is whole."""
-        self._connection, self._end = connection, end
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        await self._end
-        for piece in _NOTHING:
-            yield piece
-
-    async def aclose(self) -> None:
-        _leave(self._connection, self._end)
-
-
-def _leave(connection: Http1Connection, end: "asyncio.Future[None]") -> None:
-    """A body that is left before its end leaves a connection that nobody can use again."""
-    if not end.done() or end.cancelled():
-        connection.close()
+        """Left before its end, it leaves a connection that nobody can use again."""
+        if not self._end.done() or self._end.cancelled():
+            self._connection.close()

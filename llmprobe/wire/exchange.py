@@ -14,6 +14,7 @@ from llmprobe.core.outcome import Outcome
 from llmprobe.wire.flight import Flight
 from llmprobe.wire.reader import Ending
 from llmprobe.wire.reply import Reply
+from llmprobe.wire.sink import Head
 from llmprobe.wire.trouble import FOREIGN, ending_of
 
 
@@ -41,17 +42,20 @@ async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Endin
     """None when the body came to its end."""
     asked = flight.request
     try:
+        url, host = _read(asked.url)
+        ours = {"Host": host, "Content-Length": str(len(asked.body))}
+        named = {name.lower() for name in asked.headers}
+        # With a stream httpx adds nothing, and what it would add costs twice the rest of the request.
         request = httpx.Request(
             asked.method,
-            _parsed(asked.url),
-            headers=asked.headers,
-            content=asked.body,
+            url,
+            headers={name: value for name, value in ours.items() if name.lower() not in named}
+            | asked.headers,
+            stream=httpx.ByteStream(asked.body),
             extensions={"trace": flight.trace, "sink": flight},
         )
         response = await transport.handle_async_request(request)
-        if response.extensions.get("pushed"):
-            await _until_whole(response)
-        else:
+        if not response.extensions.get("pushed"):
             await _pull(response, flight)
     except FOREIGN as error:
         return ending_of(error, asked.url)
@@ -59,25 +63,16 @@ async def _attempt(transport: httpx.AsyncBaseTransport, flight: Flight) -> Endin
 
 
 @lru_cache(maxsize=64)
-def _parsed(url: str) -> httpx.URL:
-    """A run asks one address over and over; reading it is a third of a request's cost."""
-    return httpx.URL(url)
-
-
-async def _until_whole(response: httpx.Response) -> None:
-    """The transport tells the flight all; only the body's end is to come, and leaving waits for nothing."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    try:
-        async for _ in response.stream:
-            pass
-    finally:
-        await response.stream.aclose()
+def _read(url: str) -> tuple[httpx.URL, str]:
+    """An address, and the host to name; a run asks one over and over."""
+    parsed = httpx.URL(url)
+    return parsed, parsed.netloc.decode("ascii")
 
 
 async def _pull(response: httpx.Response, flight: Flight) -> None:
     """Feed the answer, and give the connection back."""
     try:
-        flight.answered(response)
+        flight.answered(Head(response.status_code, response.headers.raw))
         await _feed(response, flight)
     finally:
         with anyio.CancelScope(shield=True):

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-import httpx
-
 from llmprobe.core.outcome import TIMEOUTS, Outcome
 from llmprobe.core.record import Stamp
 from llmprobe.core.scenario import Timeouts
@@ -20,6 +18,7 @@ from llmprobe.wire.dialects.dialect import Dialect, Usage, WireRequest
 from llmprobe.wire.rate_limit import parse_rate_limit
 from llmprobe.wire.reader import Ending, Listener, StreamReader
 from llmprobe.wire.reply import Reply, Tokenizer
+from llmprobe.wire.sink import Head
 from llmprobe.wire.trouble import compression, refusal, secrets_in
 
 MAX_ERROR_BODY = 64 * 1024
@@ -103,11 +102,11 @@ class Flight:
         self.begun_ns = self.clock()
         self._enter("connecting")
 
-    def answered(self, response: httpx.Response, at_ns: int | None = None) -> None:
+    def answered(self, head: Head, at_ns: int | None = None) -> None:
         """Take status and headers, which came `at_ns`, or just now."""
-        self.status = response.status_code
+        self.status = head.status
         self.refused = self.status >= 300
-        self._headers = {name.lower(): value for name, value in response.headers.items()}
+        self._headers = _by_name(head.headers)
         if self._ack_ns is None:
             self._ack_ns = self.clock() if at_ns is None else at_ns
         if self.refused and self.phase != "ending":
@@ -258,6 +257,22 @@ def _why_packed(request: WireRequest) -> str:
     if asked == "identity":
         return "though only identity was asked for"
     return f"as the request's Accept-Encoding ({asked}) allows; leave that header out"
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By lower-case name; several of one name make one list (RFC 9110, 5.3)."""
+    named: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
+        named[name] = f"{named[name]}, {value}" if name in named else value
+    return named
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _after(at_ns: int, seconds: float) -> int:

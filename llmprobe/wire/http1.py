@@ -9,7 +9,7 @@ import httptools
 import httpx
 
 from llmprobe.core.record import Stamp
-from llmprobe.wire.sink import Sink
+from llmprobe.wire.sink import Head, Sink
 from llmprobe.wire.stream_socket import StreamSocket
 
 MAX_BARE_BYTES = 1 << 20
@@ -21,11 +21,16 @@ class Answer:
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.head: asyncio.Future[httpx.Response] = loop.create_future()
+        self.head: asyncio.Future[Head] = loop.create_future()
         self.end: asyncio.Future[None] = loop.create_future()
-        # Whoever waits may have left before it is told; that is no error of anybody's.
-        self.head.add_done_callback(_heard)
-        self.end.add_done_callback(_heard)
+
+    def fail(self, error: httpx.TransportError) -> None:
+        """Nothing more comes."""
+        for future in (self.head, self.end):
+            if not future.done():
+                future.set_exception(error)
+                # Whoever waited may have left before it is told; that is no error of anybody's.
+                future.exception()
 
 
 class Http1Connection:
@@ -36,7 +41,6 @@ class Http1Connection:
         self._sink: Sink | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._answer: Answer | None = None
-        self._stream: httpx.AsyncByteStream | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._framed = False
         self._bare = 0
@@ -48,9 +52,8 @@ class Http1Connection:
         """Whether it is open and idle."""
         return self.socket is not None and not self.socket.closed and self._answer is None
 
-    def expect(self, sink: Sink, stream: httpx.AsyncByteStream) -> Answer:
-        """Get ready for the answer to what is sent next: it goes to `sink`, its body is `stream`."""
-        self._stream = stream
+    def expect(self, sink: Sink) -> Answer:
+        """Get ready for the answer to what is sent next: it goes to `sink`."""
         self._sink = sink
         self._parser = httptools.HttpResponseParser(self)
         self._answer = answer = Answer()
@@ -121,10 +124,10 @@ class Http1Connection:
             return
         names = {name.lower() for name, _ in self._headers}
         self._framed = not names.isdisjoint((b"content-length", b"transfer-encoding"))
-        response = httpx.Response(status, headers=self._headers, stream=self._stream)
-        self._sink.answered(response, self._at_ns)
+        head = Head(status, self._headers)
+        self._sink.answered(head, self._at_ns)
         if not self._answer.head.done():
-            self._answer.head.set_result(response)
+            self._answer.head.set_result(head)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -148,12 +151,5 @@ class Http1Connection:
     def _fail(self, error: httpx.TransportError) -> None:
         answer = self._answer
         self.close()
-        for future in (answer.head, answer.end) if answer is not None else ():
-            if not future.done():
-                future.set_exception(error)
-
-
-def _heard(future: "asyncio.Future[httpx.Response] | asyncio.Future[None]") -> None:
-    """Read the exception, so that the loop does not complain that nobody did."""
-    if not future.cancelled():
-        future.exception()
+        if answer is not None:
+            answer.fail(error)

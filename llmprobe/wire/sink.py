@@ -1,10 +1,15 @@
 """Where an answer goes as it arrives, when a request names one in its extensions (`sink`)."""
 
-from typing import Protocol
-
-import httpx
+from typing import NamedTuple, Protocol
 
 from llmprobe.core.record import Stamp
+
+
+class Head(NamedTuple):
+    """What comes before a body; headers as they were sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
 
 
 class Sink(Protocol):
@@ -13,7 +18,7 @@ class Sink(Protocol):
     sated: bool
     """Whether more of the body is of no use."""
 
-    def answered(self, response: httpx.Response, at_ns: int) -> None:
+    def answered(self, head: Head, at_ns: int) -> None:
         """Status and headers are there."""
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:

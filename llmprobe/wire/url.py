@@ -1,6 +1,7 @@
 """Addresses below an endpoint's base URL."""
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
@@ -11,6 +12,7 @@ def names_version(base: str) -> bool:
     return _VERSION.search(urlsplit(base).path) is not None
 
 
+@lru_cache(maxsize=64)
 def below(base: str, path: str, *, instead_of: tuple[str, ...] = (), version: str = "") -> str:
     """`base` with `path` at its end, once, in place of each of `instead_of` that it ends with.
 

@@ -1,6 +1,5 @@
 """Deadlines and figures of a request, on a hand-turned clock."""
 
-import httpx
 import pytest
 
 from llmprobe.core.outcome import Outcome
@@ -9,6 +8,7 @@ from llmprobe.core.scenario import Endpoint, Timeouts
 from llmprobe.wire.dialects import dialect
 from llmprobe.wire.dialects.dialect import Failure
 from llmprobe.wire.flight import Flight
+from llmprobe.wire.sink import Head
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ async def send(flight: Flight, hand: Hand) -> None:
     await flight.trace("http11.send_request_headers.started", {})
     hand.at(3)
     await flight.trace("http11.receive_response_headers.complete", {})
-    flight.answered(httpx.Response(200))
+    flight.answered(Head(200, []))
 
 
 def due(flight: Flight) -> tuple[float, Outcome | None]:
@@ -161,7 +161,7 @@ async def test_pings_behind_the_terminator_keep_nobody_waiting(flight: Flight, h
 
 async def test_the_rest_of_an_errors_body_is_not_waited_for(flight: Flight, hand: Hand) -> None:
     await send(flight, hand)
-    flight.answered(httpx.Response(503), hand.at(4))
+    flight.answered(Head(503, []), hand.at(4))
     flight.feed(b"bo", hand.at(4.1), "loop")
     assert flight.deadline_ns == round(4e9)
     assert flight.overdue() is None
