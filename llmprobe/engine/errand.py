@@ -137,7 +137,7 @@ class Errand:
         return _STATE_OF[self._flight.phase]
 
     async def run(self, connection: httpx.AsyncBaseTransport) -> RequestRecord:
-        """Send it and file its record, also when it is cancelled."""
+        """Send it and file its record, also when the task is cancelled."""
         errands = self._errands
         errands.outbox.put(
             RequestStarted(
@@ -154,6 +154,10 @@ class Errand:
         record = self.record_of(reply)
         errands.file(record, reply)
         return record
+
+    def cancel(self) -> None:
+        """Break it off; `run` then files what it has seen."""
+        self._flight.cancel()
 
     def row(self, *, whole: bool) -> Row:
         """What a screen shows of it now."""

@@ -30,7 +30,6 @@ class VirtualUser:
         self._retiring = False
         self._resting: UserState = "starved"
         self._rest: anyio.CancelScope | None = None
-        self._busy: anyio.CancelScope | None = None
         self._errand: Errand | None = None
         self._failures = 0
         self.backs_off_until_s: float | None = None
@@ -79,8 +78,8 @@ class VirtualUser:
     def cancel(self) -> None:
         """Break off what is in flight, and leave."""
         self.retiring = True
-        if self._busy is not None:
-            self._busy.cancel()
+        if self._errand is not None:
+            self._errand.cancel()
 
     async def _next_work(self) -> tuple[int, float | None] | None:
         """An index to send and when it was due; None when it was retired meanwhile."""
@@ -103,14 +102,11 @@ class VirtualUser:
 
     async def _send(self, index: int, due_s: float | None, connection: httpx.AsyncBaseTransport) -> None:
         self._errand = self._errands.begin(self.id, index, due_s)
-        record = None
         try:
-            with anyio.CancelScope() as self._busy:
-                record = await self._errand.run(connection)
+            record = await self._errand.run(connection)
         finally:
             self._errand = None
-        if record is not None:
-            await self._recover(record)
+        await self._recover(record)
 
     async def _recover(self, record: RequestRecord) -> None:
         """Wait as long as the failure asks for; not at all after an answer."""

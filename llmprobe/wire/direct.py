@@ -57,7 +57,9 @@ class DirectTransport(httpx.AsyncBaseTransport):
             await trace("http11.send_request_headers.started", {"at_ns": sent_ns})
             if sink is not None:
                 await answer.end
-                return httpx.Response(answer.head.result().status, extensions={"pushed": True})
+                return httpx.Response(
+                    answer.head.result().status, stream=_NOTHING, extensions={"pushed": True}
+                )
             head = await answer.head
         except BaseException:
             connection.close()
@@ -108,6 +110,7 @@ async def _silent(name: str, info: dict[str, object]) -> None:
     """Nobody takes the times."""
 
 
+_NOTHING = httpx.ByteStream(b"")
 _UNSENDABLE = re.compile(rb"[\r\n\0]")
 
 

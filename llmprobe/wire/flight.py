@@ -52,7 +52,7 @@ class Flight:
         self.request = request
         self.clock = clock
         self.on_phase: Callable[[], None] = _nobody
-        """Called whenever `phase` changes."""
+        """Called whenever `phase` changes, and when it is cancelled."""
         self.reader = StreamReader(
             dialect, listener, whole_text=save_text or tokenizer is not None, gaps=gaps,
             tokens_per_chunk=tokens_per_chunk,
@@ -62,6 +62,7 @@ class Flight:
         self._secrets = {*secrets, *secrets_in(request.headers)}
         self._tokenizer = tokenizer
 
+        self._cancelled = False
         self.phase: Phase = "connecting"
         self.begun_ns = clock()
         self.retries = 0
@@ -129,6 +130,11 @@ class Flight:
         elif self.phase == "waiting" and reader.text_chunks:
             self._enter("streaming")
 
+    def cancel(self) -> None:
+        """Nobody wants it any more: it is overdue from now on."""
+        self._cancelled = True
+        self.on_phase()
+
     def _enter(self, phase: Phase) -> None:
         if phase != self.phase:
             self.phase = phase
@@ -156,6 +162,8 @@ class Flight:
         outcome = self._limit()[1]
         if outcome is None:
             return None
+        if outcome is Outcome.CANCELLED:
+            return Ending(outcome)
         missing, limit_s = {
             Outcome.TIMEOUT_CONNECT: ("connection", self._timeouts.connect_s),
             Outcome.TIMEOUT_FIRST_TOKEN: ("token", self._timeouts.first_token_s),
@@ -166,6 +174,8 @@ class Flight:
 
     def _limit(self) -> tuple[int, Outcome | None]:
         """The next deadline and what it means; comments and pings don't move it."""
+        if self._cancelled:
+            return self.begun_ns, Outcome.CANCELLED
         limits, reader, start_ns = self._timeouts, self.reader, self.start_ns
         if self.phase == "connecting":
             return _after(self.begun_ns, limits.connect_s), Outcome.TIMEOUT_CONNECT

@@ -470,6 +470,31 @@ async def test_a_cancelled_request_keeps_its_figures_and_closes_its_connection(
     assert reply.error is None
 
 
+async def test_a_flight_that_is_cancelled_ends_its_exchange_with_what_was_seen(
+    answer: Answer, transports: Transports, flight_to: FlightTo
+) -> None:
+    heard = Heard()
+    url = await answer(HEAD + token("Hel"), then=stay)
+    flight = flight_to(url, listener=heard)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+
+            async def carry() -> None:
+                reply = await exchange(transports(url), flight)
+                assert (reply.outcome, reply.text) == (Outcome.CANCELLED, "Hel")
+
+            tasks.start_soon(carry)
+            await heard.first.wait()
+            flight.cancel()
+
+
+async def test_a_flight_cancelled_before_it_begins_sends_nothing(flight_to: FlightTo) -> None:
+    flight = flight_to("http://127.0.0.1:1/v1")
+    flight.cancel()
+    with anyio.fail_after(20):
+        assert (await exchange(Deaf(), flight)).outcome is Outcome.CANCELLED
+
+
 async def test_a_cancelled_task_passes_its_cancellation_on(
     answer: Answer, transports: Transports, flight_to: FlightTo
 ) -> None:
