@@ -1,5 +1,7 @@
 """llmprobe, plain httpx and aiohttp on one server in one run: what each costs, and how true its stamps are.
 
+Beside them a bare script of llmprobe's own design, without a product around it: how fast this machine is.
+
     pip install -e '.[bench,fast]'
     python -m tests.bench.clients [--rates 5k,20k] [--streams 1000] [--burst 1000] [--repeat 3]
 
@@ -30,7 +32,7 @@ from msgspec.structs import fields, replace
 from llmprobe.core.units import parse_size
 from tests.bench.cell import Cell, Measured
 
-_CLIENTS = ("llmprobe", "httpx", "aiohttp")
+_CLIENTS = ("llmprobe", "bare", "httpx", "aiohttp")
 _TTFT_S = 0.2
 _UNEVEN = 0.955
 """Of an answer's time, for the users to start in: any round share of it makes their tokens tick together."""
