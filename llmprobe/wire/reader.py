@@ -9,21 +9,20 @@ from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
 
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import Stamp
+from llmprobe.wire.counts import Counts
 from llmprobe.wire.dialects.dialect import Delta, Dialect, MalformedEventError, StreamFault, Usage
 from llmprobe.wire.framing import Event, EventOverflowError, Framing, Parser
 from llmprobe.wire.ndjson import NdjsonParser
 from llmprobe.wire.sse import SseParser
 
 KEPT_CHARACTERS = 4000
+_MOST_CHARACTERS = 2 * KEPT_CHARACTERS
 _HEAD_BYTES = 64 * 1024
 """Kept of an answer while no event has come: what it is instead of a stream."""
 _QUOTED_BYTES = 200
-_MOST_TOKENS = 1 << 40
-"""A count beyond it, or below 0, is a slip of the server, and no frame could carry it."""
 _PARSERS: dict[Framing, type[Parser]] = {"sse": SseParser, "ndjson": NdjsonParser}
 _SSE_FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
@@ -104,14 +103,12 @@ class StreamReader:
         self._whole_text = whole_text
         self._parts: list[str] = []
         self._characters = 0
-        self._usage: Usage | None = None
-        self._usage_of: dict[int, Usage] = {}
-        """By choice, where it stands beside one; forgotten when a word on the whole comes."""
+        self._counts = Counts()
 
     def feed(self, data: bytes, at_ns: int, stamp: Stamp) -> None:
         """Read on; feeds that share `at_ns` came with one read."""
         self.last_byte_ns = at_ns
-        if not self._events and len(self._head) < _HEAD_BYTES:
+        if not self._events:
             self._head += data[: _HEAD_BYTES - len(self._head)]
         if self.broken:
             return
@@ -150,18 +147,8 @@ class StreamReader:
 
     @property
     def usage(self) -> Usage | None:
-        """The server's last word; the sum over choices where it counted each."""
-        if not self._usage_of:
-            return self._usage
-        parts = list(self._usage_of.values())
-        if len(parts) == 1:
-            return parts[0]
-        return Usage(
-            parts[-1].input_tokens,
-            sum(part.output_tokens or 0 for part in parts),
-            sum(part.reasoning_tokens or 0 for part in parts) or None,
-            parts[-1].cached_tokens,
-        )
+        """What the server has counted so far."""
+        return self._counts.total
 
     @property
     def text(self) -> str:
@@ -195,14 +182,17 @@ class StreamReader:
             self.text_chunks += 1
             if self.first_output_ns is None:
                 self._take_first(delta, at_ns)
-            if self._listener is not None:
+            if (listener := self._listener) is not None:
                 created_ns = delta.created_ns
-                self._listener.text(None if created_ns is None else (at_ns - created_ns) / 1e9)
-            self._keep(text)
+                listener.text(None if created_ns is None else (at_ns - created_ns) / 1e9)
+            self._parts.append(text)
+            self._characters += len(text)
+            if self._characters > _MOST_CHARACTERS:
+                self._forget()
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
         if delta.usage is not None:
-            self._take_usage(delta.usage, delta.usage_choice)
+            self._counts.take(delta.usage, delta.usage_choice)
         if delta.error is not None:
             self._fail(_ending_of(delta.error))
             self.done = True
@@ -218,20 +208,21 @@ class StreamReader:
                 self._listener.first_token(at_ns)
 
     def _close_arrival(self) -> None:
-        chunks, self._arrived = self._arrived, 0
+        chunks = self._arrived
         if not chunks:
             return
+        self._arrived = 0
         stamp: Stamp = self._stamp if chunks == 1 else "coalesced"
         self.stamps[stamp] = self.stamps.get(stamp, 0) + chunks
         if self._before_ns is None or self.last_token_ns is None:
             return
         gap_s = (self.last_token_ns - self._before_ns) / 1e9
         tokens = chunks if self._tokens_per_chunk == 1.0 else self._tokens_in(chunks)
-        if self._listener is not None:
+        if (listener := self._listener) is not None:
             if tokens == 1:
-                self._listener.gap(gap_s)
+                listener.gap(gap_s)
             else:
-                self._listener.split_gap(gap_s, tokens)
+                listener.split_gap(gap_s, tokens)
         if self.gaps_s is not None:
             self.gaps_s.extend([gap_s / tokens] * tokens)
 
@@ -242,18 +233,10 @@ class StreamReader:
         self._owed -= tokens
         return tokens
 
-    def _take_usage(self, usage: Usage, choice: int | None) -> None:
-        usage = _credible(usage)
-        if choice is None:
-            self._usage = usage if self._usage is None else _later(self._usage, usage)
-            self._usage_of.clear()
-        else:
-            self._usage_of[choice] = usage
-
-    def _keep(self, text: str) -> None:
-        self._parts.append(text)
-        self._characters += len(text)
-        if self._characters > 2 * KEPT_CHARACTERS and not self._whole_text:
+    def _forget(self) -> None:
+        """Keep the end alone, unless all is wanted."""
+        self._characters = 0
+        if not self._whole_text:
             self._parts = [self.text]
             self._characters = KEPT_CHARACTERS
 
@@ -291,15 +274,3 @@ class StreamReader:
 
 def _ending_of(fault: StreamFault) -> Ending:
     return Ending(Outcome.RATE_LIMITED if fault.rate_limited else Outcome.STREAM_ERROR, fault.message)
-
-
-def _credible(usage: Usage) -> Usage:
-    """Without the counts that can't be."""
-    slips = {name: None for name, value in asdict(usage).items() if value and not 0 < value <= _MOST_TOKENS}
-    return replace(usage, **slips) if slips else usage
-
-
-def _later(before: Usage, after: Usage) -> Usage:
-    """What was told last of each count: some APIs tell them in parts."""
-    told = {name: value for name, value in asdict(after).items() if value is not None}
-    return replace(before, **told)

@@ -21,6 +21,10 @@ _BUFFERS = [_BUFFER]
 _VIEW = memoryview(_BUFFER)
 
 
+_LOOP: Stamp = "loop"
+_KERNEL: Stamp = "kernel"
+
+
 class Reader(Protocol):
     """Hears what arrives."""
 
@@ -128,9 +132,9 @@ class StreamSocket:
         if not count:
             self._lose(None)
             return
-        kernel_ns = stamp_ns(ancillary, read_ns) if self._stamped else None
-        at_ns = read_ns if kernel_ns is None else kernel_ns
-        stamp: Stamp = "loop" if kernel_ns is None else "kernel"
+        at_ns, stamp = read_ns, _LOOP
+        if self._stamped and (kernel_ns := stamp_ns(ancillary, read_ns)) is not None:
+            at_ns, stamp = kernel_ns, _KERNEL
         if self._tls is None:
             self._reader.data(_VIEW[:count], at_ns, stamp)
         else:

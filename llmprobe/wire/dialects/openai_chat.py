@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmprobe.core.request import Draw
 from llmprobe.core.scenario import Endpoint
@@ -103,13 +104,12 @@ _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 
 def decode_event(event: Event) -> Delta:
     """Read one chunk; raises `MalformedEventError`."""
-    data = event.data
     try:
-        chunk = _decode_chunk(data)
+        chunk = _decode_chunk(event.data)
     except UNREADABLE as error:
         return stray(event, error, "a chat completion chunk", decode_event)
-    if chunk.error is not None or chunk.object == "error" or event.event == "error":
-        return Delta(error=fault_in(data))
+    if chunk.error is not None or event.event == "error" or chunk.object == "error":
+        return Delta(error=fault_in(event.data))
     if not chunk.choices:
         return Delta(usage=chunk.usage.read()) if chunk.usage is not None else NOTHING
     text = reasoning = tool_text = ""
@@ -118,20 +118,30 @@ def decode_event(event: Event) -> Delta:
         finish_reason = choice.finish_reason or finish_reason
         if (delta := choice.delta) is None:
             continue
-        if delta.content:
-            text += delta.content if isinstance(delta.content, str) else _joined(delta.content)
-        elif delta.refusal:
-            text += delta.refusal
-        reasoning += delta.reasoning_content or delta.reasoning or ""
+        if content := delta.content or delta.refusal:
+            text += content if isinstance(content, str) else _joined(content)
+        if thought := delta.reasoning_content or delta.reasoning:
+            reasoning += thought
         if delta.tool_calls or delta.function_call:
             tool_text += _tool_text(delta)
-    fault = None
-    if finish_reason is not None:
-        fault = failed_finish(finish_reason)
-        finish_reason = common_reason(finish_reason)
-    usage = chunk.usage.read() if chunk.usage is not None else None
-    beside = chunk.choices[0].index if usage is not None and len(chunk.choices) == 1 else None
-    return Delta(text, reasoning, tool_text, finish_reason, usage, beside, fault, created_ns=chunk.created_ns)
+    said = Delta(text, reasoning, tool_text, created_ns=chunk.created_ns)
+    if finish_reason is None and chunk.usage is None:
+        return said
+    return _with_end(said, finish_reason, chunk.choices, chunk.usage)
+
+
+def _with_end(
+    said: Delta, reason: str | None, choices: list[_Choice], counts: CompletionUsage | None
+) -> Delta:
+    """What a chunk says besides text: why it ended, and the counts, of one choice or of all."""
+    usage = counts.read() if counts is not None else None
+    return replace(
+        said,
+        finish_reason=common_reason(reason) if reason is not None else None,
+        usage=usage,
+        usage_choice=choices[0].index if usage is not None and len(choices) == 1 else None,
+        error=failed_finish(reason) if reason is not None else None,
+    )
 
 
 def _joined(parts: list[_Part]) -> str:
