@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 _SMOKE = Path(__file__).parents[1] / "scenarios" / "smoke.toml"
+_ANSWERS = ("--slo", "errors < 1%")
+"""An objective that is met on any machine."""
 
 
 def _smoke(*options: str) -> list[str]:
     return ["run", str(_SMOKE), "--corpus", "./one.jsonl", *options]
 
 
-def test_a_run_prints_its_verdict_and_leaves_a_whole_run_folder(llmprobe):
-    done = llmprobe(*_smoke("--out", "run"))
+def test_a_run_prints_its_verdict_and_leaves_a_whole_run_folder(llmprobe, calm):
+    done = calm(*_smoke("--out", "run", *_ANSWERS))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("PASSED  smoke")
     folder = llmprobe.folder / "run"
@@ -36,14 +38,14 @@ def test_json_takes_stdout_for_itself_and_report_says_the_same(llmprobe):
     assert done.stderr == ""
 
 
-def test_an_objective_that_fails_is_exit_code_1(llmprobe):
-    done = llmprobe(*_smoke("--slo", "p95 ttft < 1ms"))
+def test_an_objective_that_fails_is_exit_code_1(calm):
+    done = calm(*_smoke("--slo", "p95 ttft < 1ms"))
     assert done.returncode == 1
     assert "p95 ttft" in done.stdout
 
 
-def test_too_little_data_is_no_verdict(llmprobe):
-    done = llmprobe(*_smoke("--max-requests", "9"))
+def test_too_little_data_is_no_verdict(calm):
+    done = calm(*_smoke("--max-requests", "9"))
     assert done.returncode == 5
     assert "too few" in done.stdout
 
@@ -85,7 +87,7 @@ def _start(llmprobe: Any, *options: str) -> subprocess.Popen[str]:
         stdin=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     records = llmprobe.folder / "run" / "records.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not records.exists() or records.read_bytes().count(b"\n") < 10:
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
@@ -97,7 +99,7 @@ def _start(llmprobe: Any, *options: str) -> subprocess.Popen[str]:
 def test_a_signal_ends_the_run_and_what_was_measured_is_there(llmprobe, number, code):
     process = _start(llmprobe)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate()
     assert process.returncode == code
     assert out.startswith("STOPPED  smoke")
     result = json.loads((llmprobe.folder / "run" / "result.json").read_text())
@@ -110,7 +112,7 @@ def test_an_impatient_second_signal_does_not_cost_the_result(llmprobe):
     process.send_signal(signal.SIGINT)
     time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate()
     assert process.returncode == 130
     assert out.startswith("STOPPED  smoke")
     assert json.loads((llmprobe.folder / "run" / "result.json").read_text())["complete"] is False
@@ -134,7 +136,7 @@ def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
     assert len(children) == 3
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(_alive(child) for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -145,16 +147,16 @@ def test_after_kill_9_no_process_is_left_and_the_run_can_be_read(llmprobe):
     assert set(result["totals"]["outcomes"]) <= {"ok", "length", "cancelled"}
 
 
-def test_without_a_terminal_it_runs_four_users_in_sentences_and_prints_the_result(llmprobe):
-    done = llmprobe("sim:small-gpu?speed=10", "--corpus", "./one.jsonl", "--duration", "3s")
+def test_without_a_terminal_it_runs_four_users_in_sentences_and_prints_the_result(calm):
+    done = calm("sim:small-gpu?speed=10", "--corpus", "./one.jsonl", "--duration", "3s", *_ANSWERS)
     assert done.returncode == 0, done.stderr
     assert "4 users for 3 s. Ctrl+C stops it and prints the result." in done.stderr
     assert done.stdout.startswith("PASSED  probe")
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_plain_follows_the_stages_of_a_scenario(llmprobe):
-    done = llmprobe("--plain", str(_SMOKE), "--corpus", "./one.jsonl")
+def test_plain_follows_the_stages_of_a_scenario(calm):
+    done = calm("--plain", str(_SMOKE), "--corpus", "./one.jsonl", *_ANSWERS)
     assert done.returncode == 0, done.stderr
     assert ": 8 users now." in done.stderr
     assert "all stages are done" in done.stdout

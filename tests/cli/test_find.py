@@ -2,14 +2,13 @@
 
 import json
 
-import pytest
-
-FAST = ("find", "sim:fixed?speed=20", "--max-users", "2", "--out", "run")
+FAST = ("find", "sim:fixed?speed=20", "--max-users", "2", "--slo", "errors < 1%", "--out", "run")
 
 
-def test_it_finds_and_says_what_it_rests_on(llmprobe):
-    done = llmprobe(*FAST, "--json", "result.json")
+def test_it_finds_says_what_it_rests_on_and_is_a_gate(llmprobe, calm):
+    done = calm(*FAST, "--json", "result.json", "--at-least", "2")
     assert done.returncode == 0, done.stderr
+    assert "is below" not in done.stderr
     assert "Safe at 2 concurrent requests" in " ".join(done.stdout.split())
     found = json.loads((llmprobe.folder / "result.json").read_text())["capacity"]
     assert (found["users"], found["cause"], found["refused"]) == (2, "none", None)
@@ -17,19 +16,18 @@ def test_it_finds_and_says_what_it_rests_on(llmprobe):
     assert found["statement"].startswith("Safe at 2")
 
 
-@pytest.mark.parametrize(("least", "code"), [("2", 0), ("3", 1)])
-def test_it_is_a_gate(llmprobe, least, code):
-    done = llmprobe(*FAST, "--at-least", least)
-    assert done.returncode == code
-    assert ("2 is below the 3 of --at-least" in done.stderr) is (code == 1)
+def test_a_gate_that_is_not_reached_is_exit_code_1(calm):
+    done = calm(*FAST, "--at-least", "3")
+    assert done.returncode == 1
+    assert "2 is below the 3 of --at-least" in done.stderr
 
 
-def test_a_scenario_with_an_autopilot_is_searched_by_run(llmprobe):
+def test_a_scenario_with_an_autopilot_is_searched_by_run(llmprobe, calm):
     (llmprobe.folder / "again.toml").write_text(
-        'format = 1\nname = "again"\n[endpoint]\nurl = "sim:fixed?speed=20"\n'
+        'format = 1\nname = "again"\nslo = ["errors < 1%"]\n[endpoint]\nurl = "sim:fixed?speed=20"\n'
         '[load]\nmax_users = 2\n[autopilot]\nstrategy = "knee"\n'
     )
-    done = llmprobe("run", "again.toml", "--out", "run")
+    done = calm("run", "again.toml", "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "Safe at 2 concurrent requests" in " ".join(done.stdout.split())
 

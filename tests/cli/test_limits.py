@@ -3,8 +3,8 @@
 import json
 
 
-def test_headers_tell_the_limit_and_what_clients_are_set_to(llmprobe):
-    done = llmprobe("limits", "sim:rpm-limit", "--seed", "1", "--out", "run", "--json", "result.json")
+def test_headers_tell_the_limit_and_what_clients_are_set_to(llmprobe, calm):
+    done = calm("limits", "sim:rpm-limit", "--seed", "1", "--out", "run", "--json", "result.json")
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert "The limit is 240 requests a minute, told by headers." in said
@@ -13,42 +13,42 @@ def test_headers_tell_the_limit_and_what_clients_are_set_to(llmprobe):
     assert found["capacity"] is None
     assert (found["limits"]["rpm"], found["limits"]["tpm"], found["limits"]["from"]) == (240, None, "headers")
     assert found["totals"]["requests"] <= 13
-    again = llmprobe("report", "run")
+    again = calm("report", "run")
     assert "The limit is 240 requests a minute, told by headers." in " ".join(again.stdout.split())
 
 
-def test_tokens_are_told_as_those_that_count(llmprobe):
-    done = llmprobe("limits", "sim:tpm-limit", "--keep-free", "0%", "--out", "run")
+def test_tokens_are_told_as_those_that_count(calm):
+    done = calm("limits", "sim:tpm-limit", "--keep-free", "0%", "--out", "run")
     said = " ".join(done.stdout.split())
     assert "130,000 tokens a minute (prompt and max_tokens), told by headers" in said
     assert "at most 130,000 tokens a minute" in said
     assert "max_tokens counts in full" in said
 
 
-def test_a_cap_on_what_is_in_flight_is_inferred(llmprobe):
-    done = llmprobe("limits", "sim:concurrency-limit", "--max-users", "32", "--out", "run")
+def test_a_cap_on_what_is_in_flight_is_inferred(calm):
+    done = calm("limits", "sim:concurrency-limit", "--max-users", "32", "--out", "run")
     assert done.returncode == 0, done.stderr
     assert "The limit is 12 requests at once, inferred." in " ".join(done.stdout.split())
 
 
-def test_where_nothing_refuses_it_says_what_cannot_be_excluded(llmprobe):
-    done = llmprobe("limits", "sim:fixed?speed=10", "--max-users", "4", "-n", "200", "--out", "run")
+def test_where_nothing_refuses_it_says_what_cannot_be_excluded(calm):
+    done = calm("limits", "sim:fixed?speed=10", "--max-users", "4", "-n", "200", "--out", "run")
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert "No rate limit was hit, and no answer told of one." in said
     assert "more than 4 at once can't be excluded" in said
 
 
-def test_it_sends_no_more_than_the_cap_and_says_when_that_was_too_little(llmprobe):
-    done = llmprobe("limits", "sim:rpm-limit?limit_headers=none", "-n", "60", "--out", "run")
+def test_it_sends_no_more_than_the_cap_and_says_when_that_was_too_little(llmprobe, calm):
+    done = calm("limits", "sim:rpm-limit?limit_headers=none", "-n", "60", "--out", "run")
     assert done.returncode == 5
     records = (llmprobe.folder / "run" / "records.jsonl").read_text().splitlines()
     assert len(records) <= 60
     assert "no honest answer" in done.stdout
 
 
-def test_its_scenario_maps_again(llmprobe):
-    llmprobe("limits", "sim:rpm-limit", "--out", "run")
-    done = llmprobe("run", "run/scenario.toml", "--out", "again")
+def test_its_scenario_maps_again(calm):
+    calm("limits", "sim:rpm-limit", "--out", "run")
+    done = calm("run", "run/scenario.toml", "--out", "again")
     assert done.returncode == 0, done.stderr
     assert "240 requests a minute, told by headers" in " ".join(done.stdout.split())

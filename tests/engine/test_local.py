@@ -89,20 +89,20 @@ class Run:
     async def ask(self):
         """Until the engine has asked for a lease that it does not get."""
         self.grants, self.wanted = False, 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not self.wanted:
                 await asyncio.sleep(0.01)
 
     async def intervals(self, count):
         """The next ones."""
         before = len(self.heard(Interval))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.heard(Interval)) < before + count:
                 await asyncio.sleep(0.01)
         return self.heard(Interval)[before:]
 
     async def until(self, requests: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.records) < requests:
                 await asyncio.sleep(0.01)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llmprobe.core.errors import UsageError
-from llmprobe.core.scenario import Endpoint
+from llmprobe.core.scenario import Endpoint, Timeouts
 from llmprobe.core.target import SimTarget
 from llmprobe.session import doctor
 from llmprobe.sim.process import launch
@@ -26,6 +26,8 @@ def examine(monkeypatch):
     monkeypatch.setattr(doctor, "_STEPS", (2, 8))
     monkeypatch.setattr(doctor, "_WINDOW_S", 0.3)
     monkeypatch.setattr(doctor, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(doctor, "_TEST_TIMEOUTS", Timeouts())
+    monkeypatch.setattr(doctor, "_BURST_WITHIN_S", 60.0)
     return Examiner()
 
 
@@ -52,7 +54,7 @@ async def test_a_target_on_this_machine_that_tells_its_times_is_measured_on(exam
     assert found.target.created_ns
     assert found.target.models == ("sim-fixed",)
     assert found.target.test.outcome == "length"
-    assert found.ttft_error_ms.true_ms == pytest.approx(100, abs=90)
+    assert found.ttft_error_ms.true_ms > 99
 
 
 async def test_a_target_that_is_not_there_is_a_finding_and_the_machine_is_measured_all_the_same(examine):

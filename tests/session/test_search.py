@@ -56,7 +56,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> list[Script]:
 
 
 async def until(condition: Any) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while not condition():
             await anyio.sleep(0.01)
 

@@ -52,7 +52,7 @@ async def served(machine: Config | Fixed, **more: Any) -> AsyncIterator[httpx.As
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(Service(machine, "m", **more), 0, ready.set_result))
     try:
-        async with httpx.AsyncClient(base_url=await ready, trust_env=False, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=await ready, trust_env=False, timeout=120) as client:
             yield client
     finally:
         serving.cancel()

@@ -167,7 +167,7 @@ def ask(
     """Send one chat completion over a fresh connection; a test that hangs fails."""
 
     async def send(url: str, **options: object) -> Reply:
-        with anyio.fail_after(20):
+        with anyio.fail_after(120):
             return await exchange(transports(url), flight_to(url, **options))
 
     return send

@@ -47,7 +47,7 @@ def test_what_no_frame_can_carry_is_a_local_error():
 async def test_a_worker_that_cannot_tell_what_happened_says_so_and_ends():
     writer: Any = Writer()
     engine: Any = Engine()
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_Worker(asyncio.StreamReader(), writer)._tell, engine, tasks)
             tasks.start_soon(anyio.sleep_forever)
@@ -70,7 +70,7 @@ async def test_a_worker_that_sends_what_is_no_frame_is_ended_and_mourned():
     )
     workers, member = pool.WorkerPool(), pool._Member(0, process)
     workers._members, workers._shares = [member], {0: frames.Share()}
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         await workers._listen(member)
         lost, fault = await anext(workers.events())
     assert isinstance(lost, WorkerLost)
