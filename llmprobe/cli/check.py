@@ -131,14 +131,11 @@ def _requests(scenario: Scenario) -> tuple[int | None, int | None, bool]:
         return None, cap, cap is not None
     levels = timeline(load)
     ends = [level.start_s for level in levels.levels[1:]] + [levels.end_s]
-    area = sum(
-        _area(level.origin, level.target, level.ramp_s, end_s - level.start_s)
-        for level, end_s in zip(levels.levels, ends, strict=True)
-    )
-    if load.kind == "rate":
-        low = high = round(area)
-    else:
-        low, high = round(area / _SLOWEST_REQUEST_S), round(area / _FASTEST_REQUEST_S)
+    area = {"users": 0.0, "rate": 0.0}
+    for level, end_s in zip(levels.levels, ends, strict=True):
+        area[level.kind] += _area(level.origin, level.target, level.ramp_s, end_s - level.start_s)
+    low = round(area["rate"] + area["users"] / _SLOWEST_REQUEST_S)
+    high = round(area["rate"] + area["users"] / _FASTEST_REQUEST_S)
     if cap is not None and cap < high:
         return min(low, cap), cap, True
     return low, high, False

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TextIO
 
-from llmprobe.core.load import UNTIL_STOPPED_S
+from llmprobe.core.load import UNTIL_STOPPED_S, LoadKind
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.scrub import clean
 from llmprobe.core.units import people_seconds, people_usd
@@ -105,7 +105,7 @@ class Sentences:
         self._state = view.state
         target = view.snapshot.target
         if target not in {0, self._target}:
-            yield f"{_load(target, view.scenario)} now."
+            yield f"{_load(target, view.snapshot.kind)} now."
         self._target = target or self._target
         says = view.search.says if view.search is not None and view.search.armed else ""
         if says and _wording(says) != _wording(self._says):
@@ -133,7 +133,7 @@ def beginning(view: View) -> str:
         )
     length_s = min(load.duration_s, stop.duration_s or load.duration_s)
     time = "" if length_s >= UNTIL_STOPPED_S else f" for {_seconds(length_s)}"
-    what = _load(_first_load(scenario), scenario)
+    what = _load(_first_load(scenario), view.kind)
     if len(load.stages) > 1:
         what, time = f"{len(load.stages)} stages", f"{time}, beginning with {what}"
     cap = "" if view.max_requests is None else f", at most {view.max_requests} requests"
@@ -146,7 +146,7 @@ def beginning(view: View) -> str:
 def how_it_is(view: View) -> str:
     """The figures of the last seconds in a sentence."""
     shot = view.snapshot
-    parts = [_load(shot.target, view.scenario), f"{shot.in_flight} in flight"]
+    parts = [_load(shot.target, shot.kind), f"{shot.in_flight} in flight"]
     if shot.requests_per_s is not None:
         parts.append(f"{shot.requests_per_s:.1f} requests a second")
     quantile, name = _ttft(shot)
@@ -173,7 +173,7 @@ def progress_line(view: View) -> str:
     """`00:12/01:32 · 32 users, 31 in flight · 8.9 req/s · TTFT p95 620 ms · 1240 tok/s · 429 0 %`."""
     shot, total_s = view.snapshot, view.scenario.load.duration_s
     clock = _clock(view.elapsed_s) + (f"/{_clock(total_s)}" if 0 < total_s < UNTIL_STOPPED_S else "")
-    unit = "req/s asked" if view.scenario.load.kind == "rate" else "users"
+    unit = "req/s asked" if shot.kind == "rate" else "users"
     parts = [clock, f"{shot.target:g} {unit}, {shot.in_flight} in flight"]
     if view.state is State.STOPPING:
         parts.append(f"draining {shot.draining}")
@@ -201,7 +201,7 @@ def search_line(view: View) -> str:
     """`01:12 · 24 users, 24 in flight · closes in between 15 and 45 users, tries 24, 18 of 40 verdicts`."""
     assert view.search is not None
     shot = view.snapshot
-    unit = "req/s" if view.scenario.load.kind == "rate" else "users"
+    unit = "req/s" if shot.kind == "rate" else "users"
     load = f"{shot.target:g} {unit}, {shot.in_flight} in flight"
     return " · ".join((_clock(view.elapsed_s), load, view.search.says))
 
@@ -229,8 +229,8 @@ def _wording(says: str) -> str:
     return "".join(character for character in says if not character.isdigit())
 
 
-def _load(target: float, scenario: Scenario) -> str:
-    if scenario.load.kind == "rate":
+def _load(target: float, kind: LoadKind) -> str:
+    if kind == "rate":
         return f"{target:g} requests a second asked"
     return f"{target:g} user" + ("" if target == 1 else "s")
 

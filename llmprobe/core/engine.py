@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from llmprobe.core.events import Event
+from llmprobe.core.load import LoadKind
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.request import Ask
 from llmprobe.core.scenario import Scenario
@@ -85,10 +86,12 @@ class Engine(Protocol):
         over_s: float = 0.0,
         by: str | None = None,
         ask: Ask | None = None,
+        kind: LoadKind = "users",
     ) -> None:
         """Begin a level: new users start at once, or spread `over_s`; surplus ones finish their request.
 
-        `ask` stands in place of the corpus as long as the level lasts.
+        `kind` is what the target counts; 0 of either sends all users home. `ask` stands in place of the
+        corpus as long as the level lasts.
         """
 
     async def grant(self, worker: int, lease: Lease) -> None:

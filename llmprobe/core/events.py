@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from llmprobe.core.histogram import Histogram
+from llmprobe.core.load import LoadKind
 from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
 
@@ -56,6 +57,8 @@ class LoadChanged(Struct, frozen=True, tag="load"):
     at_s: float
     over_s: float = 0.0
     by: str | None = None
+    kind: LoadKind = "users"
+    """What the target counts."""
 
 
 class PlanEnded(Struct, frozen=True, tag="plan_ended"):

@@ -11,6 +11,8 @@ WARMUP_LEVEL = -1
 """The `level_id` of requests that start while warming up; they count in totals only."""
 FIRST_USERS = 4
 """The load of a run that names none."""
+LEAST_RATE = 0.1
+"""Requests a second: the least that a hand asks for, and what it moves by."""
 UNTIL_STOPPED_S = 86_400.0
 """How long a stage holds that nobody gave an end: a day, which a person cuts short."""
 
@@ -35,18 +37,37 @@ class Stage(Struct, frozen=True):
     ramp_s: float = 0.0
     by: str | None = None
     """`hand` or `autopilot` when it was recorded; None when it was written."""
+    kind: LoadKind | None = None
+    """What `to` counts, where that is not what the load says."""
 
 
 class Load(Struct, frozen=True):
     """What generates requests, and how much over time."""
 
     kind: LoadKind = "users"
+    """What stages count that don't say it."""
     arrivals: Arrivals = "poisson"
     """How requests of an open load are spaced."""
     warmup_s: float = 0.0
     """Spent at the first stage's load before the stages begin; kept out of every verdict."""
     stages: tuple[Stage, ...] = ()
     max_users: int = 256
+
+    def kind_of(self, stage: Stage) -> LoadKind:
+        """What a stage of it counts."""
+        return stage.kind or self.kind
+
+    @property
+    def first_target(self) -> float:
+        """What a run begins with: its first stage's load, else 4 users or one request a second."""
+        if self.stages:
+            return self.stages[0].to
+        return float(FIRST_USERS) if self.kind == "users" else 1.0
+
+    @property
+    def first_kind(self) -> LoadKind:
+        """What that counts."""
+        return self.kind_of(self.stages[0]) if self.stages else self.kind
 
     @property
     def duration_s(self) -> float:

@@ -132,7 +132,8 @@ class Scenario(Struct, frozen=True):
     def without_idle(self) -> str | None:
         """Why its stages can't tell an objective relative to one user, if there is such a one; for people."""
         relative = next((slo for slo in self.slo if slo.unmeasured), None)
-        alone = self.load.kind == "users" and any(stage.to == 1 for stage in self.load.stages)
+        load = self.load
+        alone = any(stage.to == 1 and load.kind_of(stage) == "users" for stage in load.stages)
         if relative is None or alone or not self.load.stages:
             return None
         return (

@@ -209,7 +209,7 @@ class Errand:
         )
 
     def _users(self) -> int:
-        return int(self._level.target) if self._errands.plan.scenario.load.kind == "users" else 0
+        return int(self._level.target) if self._level.kind == "users" else 0
 
 
 class _Ear:

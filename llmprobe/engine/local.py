@@ -19,6 +19,7 @@ from llmprobe.core.events import (
     PlanEnded,
     Rows,
 )
+from llmprobe.core.load import LoadKind
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.request import Ask
 from llmprobe.engine.clock import Clock
@@ -60,7 +61,7 @@ class LocalEngine:
         """Read the corpus and build what all users share."""
         self._plan = plan
         self._leases = LeaseBook(self._ask)
-        self._turns = Turns(open_load=plan.scenario.load.kind == "rate")
+        self._turns = Turns()
         self._gate = Gate()
         self._errands = Errands(plan, self._clock, self._outbox, self._write)
         self._errands.on_fault = self._fail
@@ -87,14 +88,15 @@ class LocalEngine:
         over_s: float = 0.0,
         by: str | None = None,
         ask: Ask | None = None,
+        kind: LoadKind = "users",
     ) -> None:
         """Take over from whatever was playing."""
         if self._playing is not None:
             self._playing.cancel()
-        now_s = self._clock.now_s()
-        origin = self._level.load_at(now_s) if self._level is not None else 0.0
-        level = Level(level_id, now_s, over_s, origin, target, by, ask)
-        if over_s or self._turns.open_load:
+        now_s, before = self._clock.now_s(), self._level
+        origin = before.load_at(now_s) if before is not None and before.kind == kind else 0.0
+        level = Level(level_id, now_s, over_s, origin, target, by, ask, kind)
+        if target and (over_s or kind == "rate"):
             self._tasks.start_soon(self._play, (level,), None)
         else:
             self._begin(level)
@@ -151,8 +153,11 @@ class LocalEngine:
                 await self._clock.until(level.start_s)
                 self._begin(level)
                 until_s = following.start_s if following is not None else end_s
-                if self._turns.open_load:
+                if level.kind == "rate" and level.target:
                     await self._arrivals(level, until_s)
+                elif level.kind == "rate":
+                    await self._arrivals(level, level.start_s + level.ramp_s)
+                    self._set_users(0)
                 else:
                     for at_s, users in user_steps(level):
                         await self._clock.until(at_s)
@@ -165,12 +170,17 @@ class LocalEngine:
     def _begin(self, level: Level) -> None:
         self._level = level
         self._errands.level = level
-        self._outbox.put(
-            LoadChanged(level.level_id, level.target, self._clock.now_s(), level.ramp_s, level.by)
-        )
+        if level.kind == "rate":
+            self._turns.open_load = True
+        elif level.target:
+            self._turns.close()
+        at_s = self._clock.now_s()
+        self._outbox.put(LoadChanged(level.level_id, level.target, at_s, level.ramp_s, level.by, level.kind))
 
     def _set_users(self, target: int) -> None:
         self._crew.set_target(target)
+        if target == 0:
+            self._turns.close()
         self._leases.low = self._crew.share
         if self._crew.share == 0:
             self._give_up_leases()

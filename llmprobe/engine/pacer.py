@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from llmprobe.core.load import WARMUP_LEVEL, Arrivals, Load
+from llmprobe.core.load import WARMUP_LEVEL, Arrivals, Load, LoadKind
 from llmprobe.core.request import Ask
 from llmprobe.core.seeding import unit
 
@@ -25,6 +25,8 @@ class Level(Struct, frozen=True):
     by: str | None = None
     ask: Ask | None = None
     """What is asked in place of the corpus."""
+    kind: LoadKind = "users"
+    """What origin and target count."""
 
     def load_at(self, at_s: float) -> float:
         """Load wanted at a moment at or after `start_s`, on the straight line of the ramp."""
@@ -42,17 +44,21 @@ class Timeline(Struct, frozen=True):
 
 
 def timeline(load: Load) -> Timeline:
-    """Levels of a load's stages, the warm-up (if any) before them at the first stage's load."""
+    """Levels of a load's stages, the warm-up (if any) before them at the first stage's load.
+
+    Between users and a rate there is no way: a ramp to the other kind begins at 0.
+    """
     levels: list[Level] = []
-    at_s, origin = 0.0, 0.0
+    at_s = 0.0
     if load.warmup_s and load.stages:
-        first = load.stages[0].to
-        levels.append(Level(WARMUP_LEVEL, 0.0, 0.0, 0.0, first))
-        at_s, origin = load.warmup_s, first
+        first = load.stages[0]
+        levels.append(Level(WARMUP_LEVEL, 0.0, 0.0, 0.0, first.to, kind=load.kind_of(first)))
+        at_s = load.warmup_s
     for level_id, stage in enumerate(load.stages):
-        levels.append(Level(level_id, at_s, stage.ramp_s, origin, stage.to, stage.by))
+        kind = load.kind_of(stage)
+        origin = levels[-1].target if levels and levels[-1].kind == kind else 0.0
+        levels.append(Level(level_id, at_s, stage.ramp_s, origin, stage.to, stage.by, kind=kind))
         at_s += stage.ramp_s + stage.hold_s
-        origin = stage.to
     return Timeline(tuple(levels), at_s)
 
 

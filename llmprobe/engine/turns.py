@@ -7,10 +7,20 @@ from collections import deque
 class Turns:
     """Arrivals that wait for a free user, and users that wait for an arrival."""
 
-    def __init__(self, *, open_load: bool) -> None:
+    def __init__(self, *, open_load: bool = False) -> None:
         self.open_load = open_load
+        """Whether users wait for arrivals."""
         self._due: deque[float] = deque()
-        self._idle: deque[asyncio.Future[float]] = deque()
+        self._idle: deque[asyncio.Future[float | None]] = deque()
+
+    def close(self) -> None:
+        """A closed load from now on: what was due and not sent is dropped, and users that wait may send."""
+        self.open_load = False
+        self._due.clear()
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
     @property
     def idle(self) -> int:
@@ -23,13 +33,13 @@ class Turns:
             return None
         if self._due:
             return self._due.popleft()
-        waiter: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
         self._idle.append(waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self.put_back(waiter.result())
+            if waiter.done() and not waiter.cancelled() and (due_s := waiter.result()) is not None:
+                self.put_back(due_s)
             raise
 
     def arrive(self, due_s: float) -> None:
@@ -43,4 +53,5 @@ class Turns:
 
     def put_back(self, due_s: float) -> None:
         """An arrival whose user left before it could send."""
-        self._due.appendleft(due_s)
+        if self.open_load:
+            self._due.appendleft(due_s)

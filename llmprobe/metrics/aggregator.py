@@ -19,7 +19,7 @@ from llmprobe.core.events import (
     WorkerLost,
 )
 from llmprobe.core.histogram import Histogram
-from llmprobe.core.load import LoadKind
+from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.outcome import TIMEOUTS, Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import Slo
@@ -30,6 +30,9 @@ from llmprobe.metrics.recent import Recent
 from llmprobe.metrics.seconds import Seconds
 from llmprobe.metrics.snapshot import LOG_LENGTH, WINDOW_S, Finished, Snapshot
 from llmprobe.metrics.worth import ChunkWorth
+
+_NO_LOAD = LoadChanged(WARMUP_LEVEL, 0.0, 0.0)
+"""In force before the first change."""
 
 
 class _Open:
@@ -49,11 +52,10 @@ class Aggregator:
     def __init__(
         self,
         slos: tuple[Slo, ...],
-        kind: LoadKind = "users",
         speed: float = 1.0,
         max_users: float = math.inf,
     ) -> None:
-        self._levels = Levels(slos, kind, speed, max_users)
+        self._levels = Levels(slos, speed, max_users)
         self._moments = Moments()
         self._ttft = Recent[float]()
         self._tpot = Recent[float]()
@@ -74,7 +76,7 @@ class Aggregator:
         self._output_tokens = 0
         self._usd: float | None = None
         self._started = 0
-        self._target = 0.0
+        self._load = _NO_LOAD
         self._last_error: str | None = None
 
     def measured(self, idle: Mapping[str, float]) -> None:
@@ -100,8 +102,8 @@ class Aggregator:
                     self._seconds.chunks(event.at_s, event.text_chunks)
                 case LoadChanged():
                     if self._levels.change(event):
-                        self._target = event.target
-                        self._seconds.load(event.at_s, event.target)
+                        self._load = event
+                        self._seconds.load(event)
                 case Rows():
                     self._take_rows(event)
                 case WorkerLost():
@@ -128,7 +130,8 @@ class Aggregator:
         limited, server = counts[Outcome.RATE_LIMITED], counts[Outcome.SERVER_ERROR]
         return Snapshot(
             at_s=at_s,
-            target=self._target,
+            target=self._load.target,
+            kind=self._load.kind,
             active=sum(interval.active for interval in newest),
             draining=sum(interval.draining for interval in newest),
             in_flight=len(self._open),

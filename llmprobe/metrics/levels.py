@@ -90,12 +90,12 @@ class _Place:
 class _Visit:
     """One stay at a load; `place` is None for the warm-up and for a pause."""
 
-    def __init__(self, change: LoadChanged, kind: LoadKind, *, fell: bool, place: _Place | None) -> None:
+    def __init__(self, change: LoadChanged, *, fell: bool, place: _Place | None) -> None:
+        self.kind = change.kind
         self.target = change.target
         self.start_s = change.at_s + change.over_s
         self.end_s: float | None = None
         self.place = place
-        self._kind = kind
         self._residences = 2 if fell else 1
         self._settle_by_s = self.start_s + (SETTLE_DOWN_S if fell else SETTLE_UP_S)
         self._settled_s: float | None = None
@@ -123,7 +123,7 @@ class _Visit:
         return max(0.0, (now_s if self.end_s is None else self.end_s) - self.settled_s)
 
     def _in_flight(self) -> float:
-        return self.target if self._kind == "users" else self.target * self._took_s / self._ended
+        return self.target if self.kind == "users" else self.target * self._took_s / self._ended
 
 
 class Levels:
@@ -132,7 +132,6 @@ class Levels:
     def __init__(
         self,
         slos: tuple[Slo, ...],
-        kind: LoadKind = "users",
         speed: float = 1.0,
         max_users: float = math.inf,
     ) -> None:
@@ -141,25 +140,29 @@ class Levels:
         They may be set anew, once the bounds relative to one user are known.
         """
         self.slos = slos
-        self._kind = kind
         self._speed = speed
         self._max_users = max_users
         self._visits: dict[int, _Visit] = {}
-        self._places: dict[float, _Place] = {}
+        self._places: dict[tuple[LoadKind, float], _Place] = {}
         self._current: _Visit | None = None
 
     def change(self, event: LoadChanged) -> bool:
         """A level begins; false when another worker told of it already."""
         if event.level_id in self._visits:
             return False
-        fell = self._current is not None and event.target < self._current.target
+        before = self._current
+        # Whether the other kind of load is less nobody knows; the longer time to settle is the safe one.
+        fell = before is not None and (
+            event.target < before.target if event.kind == before.kind else before.target > 0
+        )
         self.close(event.at_s)
         place = None
         if event.level_id != WARMUP_LEVEL and event.target > 0:
-            place = self._places.get(event.target)
+            place = self._places.get((event.kind, event.target))
             if place is None:
-                place = self._places[event.target] = _Place(Health(self.slos, self._speed, self._max_users))
-        visit = _Visit(event, self._kind, fell=fell, place=place)
+                place = _Place(Health(self.slos, self._speed, self._max_users))
+                self._places[event.kind, event.target] = place
+        visit = _Visit(event, fell=fell, place=place)
         if place is not None:
             place.visits.append(visit)
         self._visits[event.level_id] = self._current = visit
@@ -211,8 +214,9 @@ class Levels:
             visit.place.overdue += started_s >= visit.settled_s
 
     def figures(self, now_s: float) -> tuple[LevelFigures, ...]:
-        """By load, lowest first."""
-        return tuple(self._figures(target, now_s) for target in sorted(self._places))
+        """Those of users, then those of a rate, each by load, lowest first."""
+        loads = sorted(self._places, key=lambda load: (load[0] == "rate", load[1]))
+        return tuple(self._figures(kind, target, now_s) for kind, target in loads)
 
     @property
     def itl(self) -> Histogram:
@@ -224,14 +228,14 @@ class Levels:
         """Gaps between reads that brought text, in the same time."""
         return merged(place.health.chunk_gaps for place in self._places.values())
 
-    def _figures(self, target: float, now_s: float) -> LevelFigures:
-        place = self._places[target]
+    def _figures(self, kind: LoadKind, target: float, now_s: float) -> LevelFigures:
+        place = self._places[kind, target]
         seconds = math.fsum(visit.seconds(now_s) for visit in place.visits)
         judged = place.judged + place.overdue
         rated = seconds >= RATED_FROM_S / self._speed
         return LevelFigures(
-            users=int(target) if self._kind == "users" else 0,
-            rate=target if self._kind == "rate" else None,
+            users=int(target) if kind == "users" else 0,
+            rate=target if kind == "rate" else None,
             n=place.n,
             settling=place.settling,
             seconds=seconds,

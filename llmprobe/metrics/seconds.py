@@ -1,5 +1,7 @@
 """The recent past second by second, for the sparks."""
 
+from llmprobe.core.events import LoadChanged
+from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.metrics.percentiles import percentiles
 from llmprobe.metrics.snapshot import Second
@@ -27,6 +29,7 @@ class Seconds:
         self._bins: dict[int, _Bin] = {}
         self._done: dict[int, Second] = {}
         self._loads: list[tuple[float, float]] = []
+        self._kind: LoadKind | None = None
 
     def first_token(self, at_s: float, ttft_s: float) -> None:
         """A first token came."""
@@ -44,9 +47,13 @@ class Seconds:
         bin_.limited += outcome is Outcome.RATE_LIMITED
         bin_.failed += outcome.failed and outcome is not Outcome.RATE_LIMITED
 
-    def load(self, at_s: float, target: float) -> None:
-        """The load changed."""
-        self._loads.append((at_s, target))
+    def load(self, change: LoadChanged) -> None:
+        """The load changed. Before the first one of its kind there is a gap: they have no scale in common."""
+        if change.kind != self._kind:
+            self._kind = change.kind
+            self._loads.clear()
+            self._done.clear()
+        self._loads.append((change.at_s, change.target))
 
     def until(self, at_s: float, tokens_per_chunk: float) -> tuple[Second, ...]:
         """The whole seconds before `at_s`, oldest first; those two seconds old are kept as they are."""

@@ -6,6 +6,7 @@ Live figures are over the last `WINDOW_S`; a figure without the samples that sup
 from msgspec import Struct
 
 from llmprobe.core.events import Row
+from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
 
 WINDOW_S = 10.0
@@ -36,6 +37,7 @@ class Second(Struct, frozen=True):
     failed_share: float | None = None
     """Other failures than 429, of the answers in this second."""
     users: float | None = None
+    """The load asked for; of the kind that it is now."""
 
 
 class LevelFigures(Struct, frozen=True):
@@ -91,7 +93,9 @@ class Snapshot(Struct, frozen=True):
 
     at_s: float = 0.0
     target: float = 0.0
-    """Users asked for (or requests per second)."""
+    """What is asked for."""
+    kind: LoadKind = "users"
+    """What that counts."""
     active: int = 0
     draining: int = 0
     in_flight: int = 0
@@ -118,7 +122,7 @@ class Snapshot(Struct, frozen=True):
     seconds: tuple[Second, ...] = ()
     """The last 240 whole seconds, oldest first."""
     levels: tuple[LevelFigures, ...] = ()
-    """By load, lowest first."""
+    """Those of users, then those of a rate, each by load, lowest first."""
     outcomes: dict[Outcome, int] = {}
     started: int = 0
     completed: int = 0

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from llmprobe.core.errors import LocalError, UsageError
 from llmprobe.core.finding import Finding
+from llmprobe.core.load import LoadKind
 from llmprobe.core.record import RequestRecord
 from llmprobe.metrics.moments import Moment
 
@@ -44,6 +45,8 @@ class Changed(Struct, frozen=True, tag_field="kind", tag="load"):
     target: float
     over_s: float = 0.0
     by: str | None = None
+    unit: LoadKind | None = None
+    """What the target counts; None in a run of before this was told: what its scenario says."""
 
 
 class Marked(Struct, frozen=True, tag_field="kind", tag="mark"):

@@ -11,7 +11,7 @@ from llmprobe import __version__
 from llmprobe.core.events import LoadChanged
 from llmprobe.core.finding import Finding, Mix
 from llmprobe.core.histogram import Histogram, merged
-from llmprobe.core.load import WARMUP_LEVEL
+from llmprobe.core.load import WARMUP_LEVEL, LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.scenario import Scenario
@@ -57,7 +57,7 @@ def make_result(run: RunFiles, scenario: Scenario, *, unwritten: Sequence[Reques
     slos = tuple(slo.scaled(speed) for slo in scenario.slo)
     settled = _settled(run, records, slos, scenario)
     if any(slo.unmeasured for slo in slos):
-        idle = _idle(run.found, settled, scenario)
+        idle = _idle(run.found, settled)
         slos = tuple(slo.measured(idle) for slo in slos)
         settled = _settled(run, records, slos, scenario)
     latency = _latency(settled)
@@ -112,19 +112,19 @@ def _settled(
     run: RunFiles, records: Sequence[RequestRecord], slos: tuple[Slo, ...], scenario: Scenario
 ) -> _Settled:
     load = scenario.load
-    fold = Levels(slos, load.kind, speed_of(scenario.endpoint.url), load.max_users)
+    fold = Levels(slos, speed_of(scenario.endpoint.url), load.max_users)
     changes, series = deque(run.changes), deque(run.series)
     counting: list[RequestRecord] = []
     for record in records:
         while changes and changes[0].at_s <= record.ended_s:
             _seconds_until(fold, series, changes[0].at_s)
-            _change(fold, changes.popleft())
+            _change(fold, changes.popleft(), load.kind)
         _seconds_until(fold, series, record.ended_s)
         if fold.finish(record):
             counting.append(record)
     for change in changes:
         _seconds_until(fold, series, change.at_s)
-        _change(fold, change)
+        _change(fold, change, load.kind)
     end_s = max((m.at_s for m in run.series if m.target), default=_last_s(run, records))
     _seconds_until(fold, series, end_s)
     fold.close(end_s)
@@ -136,8 +136,13 @@ def _seconds_until(fold: Levels, series: deque[Moment], at_s: float) -> None:
         fold.observe(series.popleft())
 
 
-def _change(fold: Levels, change: Changed) -> None:
-    fold.change(LoadChanged(change.level_id, change.target, change.at_s, change.over_s, change.by))
+def _change(fold: Levels, change: Changed, kind: LoadKind) -> None:
+    """`kind` is what the target counts where the line does not say it."""
+    fold.change(
+        LoadChanged(
+            change.level_id, change.target, change.at_s, change.over_s, change.by, change.unit or kind
+        )
+    )  # fmt: skip
 
 
 def _last_s(run: RunFiles, records: Sequence[RequestRecord]) -> float:
@@ -183,12 +188,11 @@ def _totals(records: Sequence[RequestRecord], series: Sequence[Moment]) -> Total
     )
 
 
-def _idle(finding: Finding | None, settled: _Settled, scenario: Scenario) -> dict[str, float]:
+def _idle(finding: Finding | None, settled: _Settled) -> dict[str, float]:
     """What one user alone was answered in: as the search measured it, else at the level of one user."""
     if finding is not None:
         return finding.idle
-    alone = [r for r in settled.records if scenario.load.kind == "users" and r.users == 1]
-    return idle_of(alone)
+    return idle_of([record for record in settled.records if record.users == 1])
 
 
 def _at_capacity(finding: Finding | None, records: Sequence[RequestRecord]) -> Sequence[RequestRecord]:

@@ -13,6 +13,7 @@ from llmprobe.report.judge import said
 from llmprobe.report.result import Capacity, LevelResult, LimitsResult, Result
 from llmprobe.report.to_text import (
     headline,
+    load_head,
     load_of,
     maps_limits,
     rest_on,
@@ -60,7 +61,7 @@ def _lines(result: Result) -> Iterator[str]:
         yield plain(shaped)
     if result.levels and not maps_limits(result):
         yield ""
-        unit = "req/s" if result.levels[0].rate is not None else "users"
+        unit = load_head(result.levels)
         names = (unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
         yield from table(names, [_level(level) for level in result.levels], numbers=True)
         if any(level.probe_bound for level in result.levels):

@@ -4,7 +4,7 @@ Whatever came from an endpoint is stripped of what a terminal would obey, and ca
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.scrub import clean
@@ -130,7 +130,7 @@ def _columns(spread: Percentiles) -> tuple[float | None, ...]:
 
 
 def _levels(result: Result) -> Iterator[str]:
-    unit = "req/s" if result.levels[0].rate is not None else "users"
+    unit = load_head(result.levels)
     yield _row(unit, "n", "TTFT p50", "TTFT p95", "TPOT p95", "tokens/s", "errors", "goodput")
     yield from (_level(level) for level in result.levels)
     yield f"{_HOLLOW}: too few samples. What started while a level settled is left out."
@@ -139,8 +139,14 @@ def _levels(result: Result) -> Iterator[str]:
 
 
 def load_of(level: LevelResult) -> str:
-    """The load, with a `!` where the probe was the bottleneck."""
-    return f"{level.users if level.rate is None else level.rate:g}" + ("!" if level.probe_bound else "")
+    """`8`, `4.6/s`, with a `!` where the probe was the bottleneck."""
+    load = f"{level.users}" if level.rate is None else f"{level.rate:g}/s"
+    return load + ("!" if level.probe_bound else "")
+
+
+def load_head(levels: Sequence[LevelResult]) -> str:
+    """What stands over their loads."""
+    return "users" if all(level.rate is None for level in levels) else "load"
 
 
 def _level(level: LevelResult) -> str:

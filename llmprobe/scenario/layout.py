@@ -93,19 +93,21 @@ _PROMPTS = Table(
         ),
     },
 )  # fmt: skip
+_LOAD_KIND = values.choice("users", "rate")
 _STAGE = Table(
     Stage,
     {
         "to": Key("to", Value(values.amount, values.write_load)),
         "ramp": Key("ramp_s", _DURATION),
         "hold": Key("hold_s", _DURATION),
+        "kind": Key("kind", _LOAD_KIND),
         "by": Key("by", values.choice("hand", "autopilot")),
     },
 )
 _LOAD = Table(
     Load,
     {
-        "kind": Key("kind", values.choice("users", "rate"), always=True),
+        "kind": Key("kind", _LOAD_KIND, always=True),
         "arrivals": Key("arrivals", values.choice("poisson", "constant", "gamma")),
         "warmup": Key("warmup_s", _DURATION),
         "max_users": Key("max_users", _COUNT),

@@ -178,14 +178,13 @@ def _senseless(scenario: Scenario) -> Iterator[tuple[locate.Path, str]]:
     """What reads well and makes no sense."""
     load = scenario.load
     for position, stage in enumerate(load.stages):
-        if (trouble := too_much(stage.to, load.kind)) is not None:
-            yield ("load", "stages", position, "to"), trouble
+        at = ("load", "stages", position, "to")
+        if (trouble := too_much(stage.to, load.kind_of(stage))) is not None:
+            yield at, trouble
+        elif load.kind_of(stage) == "users" and stage.to != int(stage.to):
+            yield at, f"must be whole users, not {stage.to:g}"
     if (trouble := too_much(load.max_users, "users")) is not None:
         yield ("load", "max_users"), trouble
-    if load.kind == "users":
-        for position, stage in enumerate(load.stages):
-            if stage.to != int(stage.to):
-                yield ("load", "stages", position, "to"), f"must be whole users, not {stage.to:g}"
     if scenario.retry.longest_s < scenario.retry.first_s:
         yield ("retry", "longest"), "is shorter than first"
     if scenario.autopilot is not None and load.stages:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from llmprobe.core.events import LoadChanged
-from llmprobe.core.load import WARMUP_LEVEL, Stage
+from llmprobe.core.load import WARMUP_LEVEL, LoadKind, Stage
 
 
 class _Visit(Struct):
@@ -14,6 +14,7 @@ class _Visit(Struct):
     target: float
     over_s: float
     by: str | None
+    kind: LoadKind
     quiet_s: float | None = None
     """When the last request in flight had ended, at a target of 0."""
 
@@ -28,7 +29,9 @@ class History:
         """Note a change; false when another worker told of it already."""
         if self._visits and self._visits[-1].level_id >= event.level_id:
             return False
-        self._visits.append(_Visit(event.level_id, event.at_s, event.target, event.over_s, event.by))
+        self._visits.append(
+            _Visit(event.level_id, event.at_s, event.target, event.over_s, event.by, event.kind)
+        )
         return True
 
     def quiet(self, at_s: float) -> None:
@@ -40,8 +43,8 @@ class History:
         """Whether a hand moved the load after, or in place of, the `planned` stages of a plan."""
         return any(visit.level_id >= planned and visit.target > 0 for visit in self._visits)
 
-    def stages(self, until_s: float) -> tuple[Stage, ...]:
-        """Stages up to now, in whole milliseconds.
+    def stages(self, until_s: float, usual: LoadKind) -> tuple[Stage, ...]:
+        """Stages up to now, in whole milliseconds; those of another kind than the `usual` say so.
 
         A pause is kept as long as requests were still in flight; the quiet rest of it teaches nothing and is
         left out, as is a pause at the end.
@@ -57,5 +60,6 @@ class History:
             span_ms = max(0, round(end_s * 1000) - round(visit.at_s * 1000))
             ramp_ms = min(span_ms, round(visit.over_s * 1000))
             hold_ms = span_ms - ramp_ms
-            stages.append(Stage(visit.target, hold_ms / 1000, ramp_ms / 1000, visit.by))
+            kind = None if visit.kind == usual or not visit.target else visit.kind
+            stages.append(Stage(visit.target, hold_ms / 1000, ramp_ms / 1000, visit.by, kind))
         return tuple(stages)

@@ -102,7 +102,7 @@ async def open_session(scenario: Scenario, options: Options) -> Session:
 def no_room(scenario: Scenario, *, timed: bool, workers: int) -> str | None:
     """Why this machine has no room for its users; raises its limit of open files as far as it goes."""
     load = scenario.load
-    planned = timed and load.kind == "users" and load.stages
+    planned = timed and load.stages and all(load.kind_of(stage) == "users" for stage in load.stages)
     users = max(int(stage.to) for stage in load.stages) if planned else load.max_users
     return too_many_users(users, raise_open_files(), workers=workers)
 

@@ -69,7 +69,9 @@ class Recorder:
             moment = self._moments.fold(event)
             match event:
                 case LoadChanged() if self._history.change(event):
-                    change = Changed(event.at_s, event.level_id, event.target, event.over_s, event.by)
+                    change = Changed(
+                        event.at_s, event.level_id, event.target, event.over_s, event.by, event.kind
+                    )  # fmt: skip
                     self._append(EVENTS, change)
                 case Interval() if self._moments.quiet:
                     self._history.quiet(event.at_s)
@@ -99,7 +101,7 @@ class Recorder:
         """
         load, pilot = self.scenario.load, self.scenario.autopilot
         if self._history.taken_over(self._planned) and not (pilot is not None and pilot.maps_limits):
-            load, pilot = replace(load, stages=self._history.stages(at_s)), None
+            load, pilot = replace(load, stages=self._history.stages(at_s, load.kind)), None
         return replace(self.scenario, load=load, autopilot=pilot, name=name or self.scenario.name)
 
     def save(self, name: str, path: Path | None, at_s: float) -> Saved:

@@ -19,9 +19,18 @@ from msgspec.structs import replace
 
 from llmprobe.core.engine import Engine, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
-from llmprobe.core.events import Event, Fault, LeaseLow, LeaseReturned, PlanEnded, RequestFinished, WorkerLost
+from llmprobe.core.events import (
+    Event,
+    Fault,
+    LeaseLow,
+    LeaseReturned,
+    LoadChanged,
+    PlanEnded,
+    RequestFinished,
+    WorkerLost,
+)
 from llmprobe.core.finding import Finding, brief
-from llmprobe.core.load import FIRST_USERS, Stage
+from llmprobe.core.load import LEAST_RATE, LoadKind, Stage
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.request import Ask
 from llmprobe.core.scenario import Autopilot, Scenario
@@ -80,13 +89,13 @@ class Session:
         self._resources = resources
         speed = speed_of(scenario.endpoint.url)
         slos = tuple(slo.scaled(speed) for slo in scenario.slo)
-        self._aggregator = Aggregator(slos, scenario.load.kind, speed, scenario.load.max_users)
+        self._aggregator = Aggregator(slos, speed, scenario.load.max_users)
         pilot = scenario.autopilot or Autopilot()
-        self._search = Search(
-            Goal(slos, scenario.load.kind, float(scenario.load.max_users), speed, pilot.keep_free)
-        )
+        kind, most = scenario.load.first_kind, float(scenario.load.max_users)
+        self._goal = Goal(slos, kind, most, speed, pilot.keep_free)
+        self._search = Search(self._goal)
         self._state = State.IDLE
-        self._wanted = first_target(scenario)
+        self._wanted = scenario.load.first_target
         self._target = 0.0
         self._ask: Ask | None = None
         # Levels of a plan are numbered by its stages; those of a hand come after them.
@@ -131,14 +140,18 @@ class Session:
         if now:
             await self.engine.cancel()
 
-    async def set_load(self, target: float) -> None:
-        """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins."""
-        bounded = max(1.0, min(float(target), float(self.scenario.load.max_users)))
-        self._wanted = bounded
+    async def set_load(self, target: float, kind: LoadKind | None = None) -> None:
+        """The hand on the slider: takes over from a plan, too. Before a start it sets where that begins.
+
+        `kind` turns from users to a rate, or back; what an autopilot knew of the other kind it forgets.
+        """
         await self._follower.leave()
         if self._search.armed:
             self._search.disarm()
-        if self._state in {State.RUNNING, State.CAPPED} and bounded != self._target:
+        turned = self._turn(kind or self._goal.kind)
+        least = LEAST_RATE if self._goal.kind == "rate" else 1.0
+        self._wanted = bounded = max(least, min(float(target), self._goal.most))
+        if self._state in {State.RUNNING, State.CAPPED} and (turned or bounded != self._target):
             await self._set_target(bounded)
 
     async def follow(self, stages: Sequence[Stage]) -> None:
@@ -197,6 +210,7 @@ class Session:
         return View(
             state=self._state,
             scenario=self.scenario,
+            kind=self._goal.kind,
             url=self._url,
             model=self._model,
             folder=str(self.recorder.folder),
@@ -269,6 +283,8 @@ class Session:
                 self._ledger.finish(event.record.index, event.record.usd)
                 self._watch_endpoint(event)
                 await self._lender.serve()
+            case LoadChanged() if self._plays and event.target:
+                self._turn(event.kind)
             case PlanEnded():
                 self._plan_ended = True
             case WorkerLost():
@@ -386,14 +402,22 @@ class Session:
             await self._set_target(stage.to, over_s=stage.ramp_s)
         self._wanted = stage.to
 
+    @property
+    def _plays(self) -> bool:
+        """Whether a plan still has the load, whose stages may be of both kinds."""
+        return self._timed and self._level_id < len(self.scenario.load.stages)
+
+    def _turn(self, kind: LoadKind) -> bool:
+        """The load counts something else from now on; whether that is new."""
+        if kind == self._goal.kind:
+            return False
+        self._goal = replace(self._goal, kind=kind)
+        self._search = Search(self._goal)
+        return True
+
     async def _set_target(
         self, target: float, *, over_s: float = 0.0, by: str | None = "hand", ask: Ask | None = None
     ) -> None:
         self._target, self._ask = target, ask
         self._level_id += 1
-        await self.engine.set_load(self._level_id, target, over_s, by, ask)
-
-
-def first_target(scenario: Scenario) -> float:
-    """The load a run begins with: its first stage's, else 4 users."""
-    return scenario.load.stages[0].to if scenario.load.stages else float(FIRST_USERS)
+        await self.engine.set_load(self._level_id, target, over_s, by, ask, self._goal.kind)

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from llmprobe.core.load import FIRST_USERS, LEAST_RATE, LoadKind
 from llmprobe.core.scenario import Scenario
 from llmprobe.metrics.snapshot import Snapshot
 from llmprobe.session.profile import Following
@@ -29,6 +30,8 @@ class View(Struct, frozen=True):
 
     state: State
     scenario: Scenario
+    kind: LoadKind
+    """What the load counts that is wanted, in force already or not; a start goes on with it."""
     url: str
     """Where requests really go."""
     model: str
@@ -53,3 +56,11 @@ class View(Struct, frozen=True):
     """A profile that a hand shaped, while it goes on."""
     search: Searching | None = None
     """The autopilot, once it was armed."""
+
+    @property
+    def other(self) -> tuple[LoadKind, float]:
+        """The other kind of load, about as high as the present one is; where nothing runs a first one."""
+        shot = self.snapshot
+        if self.kind == "users":
+            return "rate", max(LEAST_RATE, round(shot.requests_per_s or 1.0, 1))
+        return "users", float(shot.in_flight or FIRST_USERS)

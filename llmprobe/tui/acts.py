@@ -9,12 +9,13 @@ from textual.screen import Screen
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.errors import LlmprobeError
-from llmprobe.core.load import Stage
+from llmprobe.core.load import LoadKind, Stage
 from llmprobe.core.scenario import Scenario
 from llmprobe.core.target import is_loopback
 from llmprobe.report.formats import FORMATS
 from llmprobe.session.recent import find_recent, judge_again, open_again
 from llmprobe.session.view import State, View
+from llmprobe.tui.chronicle import load_words
 from llmprobe.tui.feed import ProbeSession
 from llmprobe.tui.screens.ask import AskScreen
 from llmprobe.tui.screens.endpoint import EndpointScreen
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from llmprobe.tui.app import ProbeApp
 
 Doing = Callable[[], Awaitable[object]]
+KIND_WORDS: dict[LoadKind, str] = {
+    "users": "closed load: so many users, each with one request at a time",
+    "rate": "open load: so many requests a second, whatever is still in flight",
+}
 _AT_REST = (State.IDLE, State.STOPPED, State.FAILED, State.CLOSED)
 
 
@@ -83,24 +88,32 @@ class Acts:
 
         def shaped(stages: tuple[Stage, ...] | None) -> None:
             if stages is not None:
-                feed.hand(max(1, round(stages[0].to)))
+                feed.hand(stages[0].to)
                 self._start(session, partial(session.follow, stages))
 
-        load = feed.scenario.load
-        self._app.push_screen(ProfileScreen(feed.users, load.max_users, load.kind), shaped)
+        most = feed.scenario.load.max_users
+        self._app.push_screen(ProfileScreen(feed.load, most, feed.kind), shaped)
 
-    def move_load(self, users: int) -> None:
+    def turn_load(self) -> None:
+        """Users, or requests a second: from one to the other, about as high as the load is."""
+        if (view := self._view()) is not None:
+            kind, load = view.other
+            self.move_load(load, kind)
+            self._app.probe.poll()  # the next key moves it in steps of this kind
+            self._app.probe.banner.flash("·", KIND_WORDS[kind])
+
+    def move_load(self, load: float, kind: LoadKind | None = None) -> None:
         """The hand is live: the newest load is sent, those it overtook are not."""
-        self._app.feed.hand(users)
+        self._app.feed.hand(load, kind)
         if not self._sending:
             self._sending = True
             self._app.beside(self._send_load)
 
-    def ask_end(self, users: int) -> None:
+    def ask_end(self, load: float) -> None:
         """The whole of the slider is worth a question."""
-        slider = self._app.probe.load.slider
-        question = f"Go from {slider.value} to {users} users at once?"
-        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, users))
+        slider, kind = self._app.probe.load.slider, self._app.feed.kind
+        question = f"Go from {slider.value:g} to {load_words(load, kind)} at once?"
+        self._ask(AskScreen("Up to the end", question, yes="go"), partial(slider.go, load))
 
     def watch_rows(self, watch: Watch) -> None:
         """Only what is looked at travels."""
@@ -295,10 +308,10 @@ class Acts:
 
     async def _send_load(self) -> None:
         try:
-            sent = None
-            while (session := self._session) is not None and sent != self._app.feed.users:
-                sent = self._app.feed.users
-                await self.guarded(partial(session.set_load, sent))
+            sent, feed = None, self._app.feed
+            while (session := self._session) is not None and sent != (feed.load, feed.kind):
+                sent = feed.load, feed.kind
+                await self.guarded(partial(session.set_load, *sent))
         finally:
             self._sending = False
 

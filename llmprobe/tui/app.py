@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from msgspec.structs import replace
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import Command, CommandPalette
 from textual.screen import Screen
 
 from llmprobe.core.engine import Watch
@@ -135,6 +137,7 @@ class ProbeApp(App[int]):
         return ProbeScreen(
             self.feed,
             moved=lambda load: self.acts.move_load(load),  # noqa: PLW0108 - not loaded before a person acts
+            turned=lambda: self.acts.turn_load(),  # noqa: PLW0108 - likewise
             end_asked=lambda load: self.acts.ask_end(load),  # noqa: PLW0108 - likewise
             watch=self._watch_rows,
         )
@@ -268,6 +271,20 @@ class ProbeApp(App[int]):
 
     def _wear(self, name: str) -> None:
         self.apply(replace(self.settings, theme=name))
+
+    @on(CommandPalette.OptionHighlighted)
+    def preview_theme(self, event: CommandPalette.OptionHighlighted) -> None:
+        """A theme is seen while the palette's cursor is on it."""
+        command = cast("Command", event.highlighted_event.option).hit.command
+        if isinstance(command, partial) and command.func == self._wear:
+            self.theme = command.args[0]
+        else:
+            self.theme = self.settings.theme
+
+    @on(CommandPalette.Closed)
+    def end_preview(self) -> None:
+        """What was chosen is put on by its own command."""
+        self.theme = self.settings.theme
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         """Every action, and the themes, for the palette."""

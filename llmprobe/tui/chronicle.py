@@ -51,10 +51,11 @@ def _state(before: View, after: View) -> list[tuple[str, str]]:
 
 
 def _load(before: View, after: View) -> list[tuple[str, str]]:
-    target = after.snapshot.target
-    if target == before.snapshot.target or not target:
+    now, was = after.snapshot, before.snapshot
+    if not now.target or (now.target, now.kind) == (was.target, was.kind):
         return []
-    return [("▲" if target > before.snapshot.target else "↓", load_words(target, after.scenario.load.kind))]
+    glyph = "·" if was.target and now.kind != was.kind else "▲" if now.target > was.target else "↓"
+    return [(glyph, load_words(now.target, now.kind))]
 
 
 def load_words(target: float, kind: LoadKind) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.finding import Finding
-from llmprobe.core.load import FIRST_USERS, Stage
+from llmprobe.core.load import LoadKind, Stage
 from llmprobe.core.scenario import Scenario
 from llmprobe.report.result import Result
 from llmprobe.session.recorder import Saved
@@ -35,7 +35,7 @@ class ProbeSession(Protocol):
     async def stop(self, *, now: bool = False) -> None:
         """Start nothing more; `now` cancels what is in flight."""
 
-    async def set_load(self, users: int, /) -> None:
+    async def set_load(self, load: float, kind: LoadKind, /) -> None:
         """The hand on the slider."""
 
     async def arm(self) -> None:
@@ -85,8 +85,9 @@ class Sight:
     opening: bool
     trouble: str | None
     """Why nothing is open, or what a person's last act ran into."""
-    users: int
-    """What the hand wants."""
+    load: float
+    """What the hand wants, of this kind."""
+    kind: LoadKind
     by: str
     """Who set the load: `by hand`, `by autopilot`, `by plan`, or nobody yet."""
     draining_of: int
@@ -103,7 +104,7 @@ class Feed:
         self.session: ProbeSession | None = None
         self.opening = True
         self.trouble: str | None = None
-        self.users = first_users(scenario)
+        self.load, self.kind = scenario.load.first_target, scenario.load.first_kind
         self._by_hand = False
         self._hand_rests = 0
         self._view: View | None = None
@@ -113,7 +114,7 @@ class Feed:
     def reopen(self, scenario: Scenario) -> None:
         """Forget the session of before: another one is being opened."""
         if scenario.load != self.scenario.load:
-            self.users = first_users(scenario)
+            self.load, self.kind = scenario.load.first_target, scenario.load.first_kind
         self.scenario, self.session, self._view = scenario, None, None
         self.opening, self.trouble, self._by_hand = True, None, False
         self._events.clear()
@@ -122,9 +123,10 @@ class Feed:
         """The session is there, or why it isn't."""
         self.session, self.opening, self.trouble = session, False, trouble
 
-    def hand(self, users: int) -> None:
-        """A person moved the load."""
-        self.users, self._by_hand, self._hand_rests = users, True, _HAND_LOOKS
+    def hand(self, load: float, kind: LoadKind | None = None) -> None:
+        """A person moved the load, or made it one of another kind."""
+        self.load, self.kind = load, kind or self.kind
+        self._by_hand, self._hand_rests = True, _HAND_LOOKS
 
     def note(self, glyph: str, text: str) -> None:
         """A person's own act, for the events."""
@@ -139,16 +141,17 @@ class Feed:
             before = self._view.state if self._view is not None else State.IDLE
             if view.state is State.STOPPING and before is not State.STOPPING:
                 self._draining_of = view.snapshot.in_flight
-            in_force = view.state in {State.RUNNING, State.CAPPED} and view.snapshot.target >= 1
+            in_force = view.state in {State.RUNNING, State.CAPPED} and view.snapshot.target > 0
             if in_force and not self._hand_rests:
-                self.users = round(view.snapshot.target)
+                self.load, self.kind = view.snapshot.target, view.snapshot.kind
             if (found := _finding(view)) and found.capacity and found != _finding(self._view):
                 # Whoever starts again goes on with what was found.
-                self.users, self._by_hand = round(found.capacity), False
+                self.load, self._by_hand = found.capacity, False
             self._view, self.scenario = view, view.scenario
         return Sight(
             scenario=self.scenario, view=self._view, opening=self.opening, trouble=self.trouble,
-            users=self.users, by=self._by(), draining_of=self._draining_of, events=tuple(self._events),
+            load=self.load, kind=self.kind, by=self._by(), draining_of=self._draining_of,
+            events=tuple(self._events),
         )  # fmt: skip
 
     def _by(self) -> str:
@@ -162,9 +165,3 @@ class Feed:
 
 def _finding(view: View | None) -> Finding | None:
     return view.search.finding if view is not None and view.search is not None else None
-
-
-def first_users(scenario: Scenario) -> int:
-    """The load that a run begins with."""
-    stages = scenario.load.stages
-    return max(1, round(stages[0].to)) if stages else FIRST_USERS

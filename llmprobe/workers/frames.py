@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LocalError
 from llmprobe.core.events import Event
+from llmprobe.core.load import LoadKind
 from llmprobe.core.request import Ask
 
 
@@ -39,6 +40,7 @@ class SetLoad(Struct, frozen=True, tag=True):
     over_s: float
     by: str | None
     ask: Ask | None = None
+    kind: LoadKind = "users"
 
 
 class SetShare(Struct, frozen=True, tag=True):

@@ -10,6 +10,7 @@ import msgspec
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LlmprobeError, LocalError
 from llmprobe.core.events import Event, Fault, RequestFinished, RequestStarted, WorkerLost
+from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.request import Ask
@@ -101,9 +102,10 @@ class WorkerPool:
         over_s: float = 0.0,
         by: str | None = None,
         ask: Ask | None = None,
+        kind: LoadKind = "users",
     ) -> None:
         """Every worker gets the whole target and takes its share."""
-        await self._tell_all(frames.SetLoad(level_id, target, over_s, by, ask))
+        await self._tell_all(frames.SetLoad(level_id, target, over_s, by, ask, kind))
 
     async def grant(self, worker: int, lease: Lease) -> None:
         """To one worker; if it died meanwhile the ledger has counted the lease already."""

@@ -98,7 +98,7 @@ class _Worker:
                 await engine.start()
             case frames.SetLoad():
                 await engine.set_load(
-                    command.level_id, command.target, command.over_s, command.by, command.ask
+                    command.level_id, command.target, command.over_s, command.by, command.ask, command.kind
                 )
             case frames.SetShare():
                 engine.set_share(command.share.of, command.share.residues)

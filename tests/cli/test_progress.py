@@ -18,12 +18,14 @@ _TWO = Load(stages=(Stage(to=4, hold_s=30), Stage(to=8, hold_s=62)))
 
 def _view(load: Load = _FOREVER, *, at_s: float = 0.0, users: float = 0, **other) -> View:
     snapshot = Snapshot(
-        target=users, in_flight=int(users), requests_per_s=3.14, ttft=Percentiles(n=40, p50=0.4, p95=0.62),
+        target=users, kind=load.kind, in_flight=int(users),
+         requests_per_s=3.14, ttft=Percentiles(n=40, p50=0.4, p95=0.62),
         tokens_per_s=210.4, tokens_estimated=False,
     )  # fmt: skip
     view = View(
-        state=State.RUNNING, scenario=Scenario(endpoint=Endpoint(url="sim:small-gpu"), load=load), url="",
-        model="m", folder="f", elapsed_s=at_s, stale_s=0.0, snapshot=snapshot, spent_requests=0,
+        state=State.RUNNING, scenario=Scenario(endpoint=Endpoint(url="sim:small-gpu"), load=load),
+        kind=load.kind, url="", model="m", folder="f", elapsed_s=at_s, stale_s=0.0, snapshot=snapshot,
+        spent_requests=0,
         max_requests=None, spent_usd=None, max_usd=None,
     )  # fmt: skip
     return replace(view, **other)

@@ -146,9 +146,9 @@ async def test_users_that_wait_for_a_slow_session_are_idle(endpoint):
 
 
 async def test_arrivals_that_wait_for_a_slow_session_are_late(endpoint):
-    async with Run(endpoint, load=Load(kind="rate", arrivals="constant")) as run:
+    async with Run(endpoint, load=Load(arrivals="constant")) as run:
         run.grants = False
-        await run.engine.set_load(0, 20.0)
+        await run.engine.set_load(0, 20.0, kind="rate")
         await run.ask()
         first, second = await run.intervals(2)
         await run.grant()
@@ -222,3 +222,35 @@ async def test_what_a_request_is_made_of_leaves_the_garbage_collector_nothing(en
             gc.enable()
             gc.garbage.clear()
     assert left["Flight"] == left["StreamReader"] == left["Response"] == left["Errand"] == 0, left
+
+
+async def test_an_open_load_that_is_stopped_sends_everybody_home(endpoint):
+    async with Run(endpoint, load=Load(arrivals="constant")) as run:
+        await run.engine.set_load(0, 50.0, kind="rate")
+        await run.until(5)
+        await run.engine.set_load(1, 0, kind="rate")
+        async with asyncio.timeout(20):
+            while (newest := (await run.intervals(1))[-1]).active + newest.draining:
+                pass
+        (arrivals,) = [event for event in run.heard(LoadChanged) if event.target]
+        assert arrivals.kind == "rate"
+
+
+async def test_users_become_a_rate_and_users_again(endpoint):
+    async with Run(endpoint, load=Load(arrivals="constant")) as run:
+        await run.engine.set_load(0, 3)
+        await run.until(9)
+        await run.engine.set_load(1, 40.0, kind="rate")
+        sent = len(run.records)
+        await run.until(sent + 20)
+        open_ = [record for record in run.records if record.level_id == 1]
+        assert open_
+        assert all(record.scheduled_s is not None and record.users == 0 for record in open_)
+        gaps = [after.scheduled_s - before.scheduled_s for before, after in pairwise(open_)]
+        assert min(gaps) > 0.02
+        await run.engine.set_load(2, 2)
+        sent = len(run.records)
+        await run.until(sent + 30)
+        closed = [record for record in run.records if record.level_id == 2]
+        assert {record.users for record in closed} == {2}
+        assert all(record.scheduled_s is None for record in closed)

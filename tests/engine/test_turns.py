@@ -45,3 +45,25 @@ async def test_a_user_that_leaves_takes_no_arrival_with_it():
     assert turns.idle == 0
     turns.arrive(3.0)
     assert await turns.next() == 3.0
+
+
+async def test_a_load_that_closes_drops_what_was_due_and_lets_everybody_send():
+    turns = Turns(open_load=True)
+    got: list[float | None] = []
+
+    async def wait() -> None:
+        got.append(await turns.next())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        turns.close()
+    assert got == [None]
+    turns.open_load = True
+    turns.arrive(1.0)
+    turns.close()
+    turns.put_back(0.5)
+    assert await turns.next() is None
+    turns.open_load = True
+    turns.arrive(2.0)
+    assert await turns.next() == 2.0

@@ -77,8 +77,8 @@ def test_a_level_where_hardly_anything_ends_is_settled_by_time(levels, record, b
 
 
 def test_at_a_rate_a_level_settles_once_as_many_have_ended_as_are_in_flight(record):
-    levels = Levels(SLOS, "rate")
-    levels.change(LoadChanged(0, 2.0, at_s=0.0))
+    levels = Levels(SLOS)
+    levels.change(LoadChanged(0, 2.0, at_s=0.0, kind="rate"))
     # Two a second that take 3 s each: 6 in flight.
     for k in range(6):
         assert not levels.finish(record(k / 2, 3.0))
@@ -213,3 +213,20 @@ def test_tokens_a_second_are_told_once_some_seconds_were_spent(settled, record):
     settled.finish(record(1.0, 0.5, output_tokens=100))
     assert _only(settled, now_s=1.5).output_tokens_per_s is None
     assert _only(settled, now_s=5.0).output_tokens_per_s == pytest.approx(100 / 4)
+
+
+def test_as_many_users_and_requests_a_second_are_two_levels(levels, record):
+    levels.change(LoadChanged(0, 2.0, at_s=0.0))
+    levels.change(LoadChanged(1, 2.0, at_s=20.0, kind="rate"))
+    levels.finish(record(60.0, 1.0, level_id=1))
+    users, rate = levels.figures(70.0)
+    assert (users.users, users.rate, users.n) == (2, None, 0)
+    assert (rate.users, rate.rate, rate.n) == (0, 2.0, 1)
+    assert rate.current
+
+
+def test_a_load_of_the_other_kind_settles_like_one_that_fell(levels, record):
+    levels.change(LoadChanged(0, 2.0, at_s=0.0))
+    levels.change(LoadChanged(1, 2.0, at_s=20.0, kind="rate"))
+    assert not levels.finish(record(36.0, 1.0, level_id=1))
+    assert levels.finish(record(51.0, 1.0, level_id=1))

@@ -1,5 +1,6 @@
 """The recent past, second by second."""
 
+from llmprobe.core.events import LoadChanged
 from llmprobe.core.outcome import Outcome
 from llmprobe.metrics.seconds import KEPT, Seconds
 
@@ -25,8 +26,8 @@ def test_rate_limited_and_other_failures_are_shares_of_the_seconds_answers():
 
 def test_the_present_second_is_not_told_and_the_load_is_the_one_in_its_middle():
     seconds = Seconds()
-    seconds.load(0.2, 4)
-    seconds.load(1.6, 8)
+    seconds.load(LoadChanged(0, 4, 0.2))
+    seconds.load(LoadChanged(1, 8, 1.6))
     assert [second.users for second in seconds.until(3.9, 1.0)] == [4, 4, 8]
 
 
@@ -46,3 +47,11 @@ def test_only_the_last_seconds_are_kept_however_quiet_the_run_is():
     assert [second.at_s for second in told] == list(range(KEPT, 2 * KEPT))
     assert len(seconds._done) == KEPT
     assert not seconds._bins
+
+
+def test_before_the_first_load_of_its_kind_there_is_a_gap():
+    seconds = Seconds()
+    seconds.load(LoadChanged(0, 4, 0.0))
+    assert [second.users for second in seconds.until(2.0, 1.0)] == [4, 4]
+    seconds.load(LoadChanged(1, 1.5, 2.0, kind="rate"))
+    assert [second.users for second in seconds.until(4.0, 1.0)] == [None, None, 1.5, 1.5]

@@ -232,6 +232,10 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_lines() -> None:
             SMALL + '[load]\nstages = [{ to = 1.5, hold = "1s" }]\n',
             "s.toml:5: load.stages[0].to: must be whole users",
         ),
+        (
+            SMALL + '[load]\nkind = "rate"\nstages = [{ to = 1.5, hold = "1s", kind = "users" }]\n',
+            "s.toml:6: load.stages[0].to: must be whole users",
+        ),
         (SMALL + '[load]\nwarmup = "-5s"\n', "s.toml:5: load.warmup: '-5s' is not a duration"),
         (
             SMALL + '[load]\nstages = [{ to = 1, hold = "1s" }]\n[autopilot]\n',

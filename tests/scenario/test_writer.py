@@ -153,7 +153,12 @@ endpoints = st.builds(
     insecure=st.booleans(),
 )
 users = st.builds(
-    Stage, st.integers(0, 5000).map(float), seconds, seconds, st.sampled_from([None, "hand", "autopilot"])
+    Stage,
+    st.integers(0, 5000).map(float),
+    seconds,
+    seconds,
+    st.sampled_from([None, "hand", "autopilot"]),
+    st.sampled_from([None, "users", "rate"]),
 )
 rates = st.builds(Stage, st.floats(0, 1e5), seconds, seconds)
 loads = st.builds(

@@ -299,3 +299,54 @@ async def test_a_stop_ends_a_profile(open_, scenario):
     await asyncio.sleep(0.4)
     assert session.view().snapshot.active == 0
     assert session.view().following is None
+
+
+async def test_a_hand_turns_users_to_a_rate_and_back_and_a_replay_does_the_same(open_, scenario, tmp_path):
+    session = await open_(replace(scenario, load=Load(arrivals="constant")))
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 10)
+    kind, about = session.view().other
+    assert (kind, about > 1) == ("rate", True)
+    await session.set_load(30, kind)
+    await _until(lambda: len(session.view().snapshot.levels) == 2)
+    assert session.view().kind == "rate"
+    await session.set_load(2, "users")
+    await _until(lambda: session.view().snapshot.target == 2 and session.view().kind == "users")
+    saved = session.save("both", tmp_path / "both.toml")
+    result = await session.close()
+    assert [(level.users, level.rate) for level in result.levels] == [(2, None), (4, None), (0, 30.0)]
+    again = load_scenario(saved.path)
+    assert [(stage.to, stage.kind) for stage in again.load.stages] == [(4, None), (30, "rate"), (2, None)]
+    replay = await open_(again, timed=True)
+    await _finish(replay)
+    run = read_run(replay.recorder.folder)
+    assert [change.unit for change in run.changes if change.target] == ["users", "rate", "users"]
+    assert all((record.scheduled_s is not None) == (record.level_id == 1) for record in run.records)
+
+
+async def test_a_plan_turns_what_the_screen_counts(open_, scenario):
+    stages = (Stage(4, hold_s=0.2), Stage(20, hold_s=600, kind="rate"))
+    session = await open_(replace(scenario, load=Load(stages=stages)), timed=True)
+    await session.start()
+    await _until(lambda: session.view().kind == session.view().snapshot.kind == "rate")
+
+
+async def test_an_open_load_by_hand_stops_and_starts_again(open_, scenario):
+    session = await open_(replace(scenario, load=Load(kind="rate", stages=(Stage(40, hold_s=9.0),))))
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > 4)
+    await session.stop()
+    await _until(lambda: session.view().state is State.STOPPED)
+    before = session.view().snapshot.completed
+    await session.start()
+    await _until(lambda: session.view().snapshot.completed > before)
+
+
+async def test_what_an_autopilot_knew_of_users_it_forgets_at_a_rate(open_, scenario):
+    session = await open_(replace(scenario, load=Load()))
+    await session.arm()
+    assert session.view().search is not None
+    await session.set_load(5, "rate")
+    assert session.view().search is None
+    await session.arm()
+    assert session.view().search.armed

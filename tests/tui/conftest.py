@@ -104,7 +104,7 @@ def finished(index: int) -> Finished:
 
 
 IDLE = View(
-    state=State.IDLE, scenario=SCENARIO, url="http://127.0.0.1:8000/v1", model="llama-3-8b",
+    state=State.IDLE, scenario=SCENARIO, kind="users", url="http://127.0.0.1:8000/v1", model="llama-3-8b",
     folder="llmprobe-runs/2026-01-05-evening", elapsed_s=0.0, stale_s=0.0, snapshot=Snapshot(),
     spent_requests=0, max_requests=None, spent_usd=None, max_usd=None,
 )  # fmt: skip
@@ -215,9 +215,10 @@ class FakeSession:
         self._call("stop", now)
         self.seen = replace(self.seen, state=State.STOPPED if now else State.STOPPING)
 
-    async def set_load(self, users: int, /) -> None:
-        self._call("set_load", users)
-        self.seen = replace(self.seen, snapshot=replace(self.seen.snapshot, target=float(users)))
+    async def set_load(self, load: float, kind: str, /) -> None:
+        self._call("set_load", load, kind)
+        snapshot = replace(self.seen.snapshot, target=load, kind=kind)
+        self.seen = replace(self.seen, kind=kind, snapshot=snapshot)
 
     async def arm(self) -> None:
         self._call("arm")

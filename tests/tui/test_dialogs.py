@@ -85,7 +85,7 @@ async def test_every_action_is_reached_by_the_mouse_alone(build: Any, stage: Any
         await until(pilot, stage, lambda: isinstance(pilot.app.screen, CommandPalette))
         await until(pilot, stage, lambda: "Add one user" in stage.text_of(pilot.app))
         await click(pilot, stage, "Add one user")
-        await until(pilot, stage, lambda: session.named("set_load") == [(65,)])
+        await until(pilot, stage, lambda: session.named("set_load") == [(65, "users")])
         await pilot.press("ctrl+p", *"write a note")
         await until(pilot, stage, lambda: "Write a note" in stage.text_of(pilot.app))
         await pilot.press("enter")

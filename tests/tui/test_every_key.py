@@ -31,7 +31,7 @@ Seen = Callable[[Any, Any], object]
 
 
 def load(users: int) -> Seen:
-    return lambda _, session: session.named("set_load") == [(users,)]
+    return lambda _, session: session.named("set_load") == [(users, "users")]
 
 
 def over(screen: type) -> Seen:
@@ -57,6 +57,7 @@ DOES: tuple[tuple[tuple[str, ...], str, Seen], ...] = (
     (("1",), "home", load(1)),
     (("1",), "end", over(AskScreen)),
     (("1", "4", "8"), "enter", load(48)),
+    ((), "u", lambda app, session: session.named("set_load") == [(8.9, "rate")] and app.feed.kind == "rate"),
     ((), "p", over(ProfileScreen)),
     ((), "s", over(SaveScreen)),
     ((), "e", over(EndpointScreen)),

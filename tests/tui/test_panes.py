@@ -171,7 +171,7 @@ async def test_the_keys_in_the_footer_can_be_clicked(build: Any, stage: Any) -> 
         footer = stage.text_of(pilot.app).split("\n")[-1]
         await pilot.click("Footer", offset=(footer.index("+"), 0))
         await stage.look(pilot)
-        assert session.named("set_load") == [(8,)]
+        assert session.named("set_load") == [(8, "users")]
         await pilot.click("Footer", offset=(footer.index("?"), 0))
         await stage.look(pilot)
         assert "Keys and terms" in stage.text_of(pilot.app)
@@ -241,7 +241,8 @@ async def test_an_open_load_counts_requests_not_users(build: Any, stage: Any) ->
     scenario = Scenario(endpoint=Endpoint(url="http://127.0.0.1:8000/v1"), load=Load(kind="rate"))
     view = stage.running_view()
     level = replace(stage.level(8, 130, current=True), users=0, rate=2.5)
-    view = replace(view, snapshot=replace(view.snapshot, levels=(level,), target=2.0))
+    snapshot = replace(view.snapshot, levels=(level,), target=2.0, kind="rate")
+    view = replace(view, kind="rate", snapshot=snapshot)
     async with stage.running(build(stage.FakeSession(view), scenario=scenario)) as pilot:
         shown = stage.text_of(pilot.app)
         assert "2 req/s" in shown

@@ -71,7 +71,8 @@ def test_ascii_takes_one_cell_for_each_cell() -> None:
 
 def test_ascii_is_asked_for_or_follows_from_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wants_ascii({"LLMPROBE_ASCII": "1"})
-    assert not wants_ascii({"LLMPROBE_ASCII": "0"})
+    assert not wants_ascii({"LLMPROBE_ASCII": "0", "TERM": "linux"})
+    assert wants_ascii({"TERM": "linux"})
     monkeypatch.setattr("locale.getpreferredencoding", lambda **_: "ANSI_X3.4-1968")
     assert wants_ascii({})
     monkeypatch.setattr("locale.getpreferredencoding", lambda **_: "UTF-8")

@@ -1,6 +1,8 @@
 """Themes: the shipped ones, people's own, and what is said of a wrong one."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.color import Color
@@ -66,3 +68,26 @@ def test_a_wrong_theme_is_told_by_file_key_and_reason(tmp_path: Path, old: str, 
         read_theme(file)
     assert str(file) in caught.value.message
     assert said in caught.value.message
+
+
+@pytest.mark.anyio
+async def test_the_palette_shows_a_theme_while_the_cursor_is_on_it(build: Any, stage: Any) -> None:
+    async with stage.running(build(stage.FakeSession(stage.running_view()))) as pilot:
+        app = pilot.app
+        await pilot.press("ctrl+p", *"theme: light")
+        await until(pilot, lambda: app.theme == "light")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.theme == "dark")
+        await pilot.press("ctrl+p", *"theme: light")
+        await until(pilot, lambda: app.theme == "light")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.probe)
+        assert (app.theme, app.settings.theme) == ("light", "light")
+
+
+async def until(pilot: Any, seen: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if seen():
+            return
+        await pilot.pause(0.02)
+    pytest.fail(pilot.app.theme)

@@ -11,7 +11,7 @@ from llmprobe.metrics.snapshot import LevelFigures
 from llmprobe.session.view import View
 from llmprobe.tui.chronicle import load_words
 from llmprobe.tui.feed import Sight
-from llmprobe.tui.panes.capacity_plot import ENOUGH, GUTTER, latency, load_of, plots, scale
+from llmprobe.tui.panes.capacity_plot import ENOUGH, GUTTER, latency, load_of, of_kind, plots, scale
 from llmprobe.tui.panes.level_table import TABLE_WIDTH, level_table
 from llmprobe.tui.widgets.drawn import Drawn
 from llmprobe.tui.widgets.ink import Ink
@@ -66,9 +66,9 @@ class CapacityPane(Drawn, can_focus=True):
         self.redraw()
 
     def _levels(self) -> list[LevelFigures]:
-        """Those with anything to draw."""
+        """Those with anything to draw, of the kind of load that there is now."""
         view = self.sight.view if self.sight is not None else None
-        return [level for level in view.snapshot.levels if latency(level)] if view is not None else []
+        return [level for level in of_kind(view) if latency(level)] if view is not None else []
 
     def _shown_place(self, levels: list[LevelFigures]) -> int:
         wanted = (
@@ -99,16 +99,16 @@ class CapacityPane(Drawn, can_focus=True):
 
 def _drawn_from(sight: Sight) -> object:
     """All that the picture depends on: a plot costs more than the comparison."""
-    return None if sight.view is None else (sight.view.snapshot.levels, sight.view.scenario)
+    return None if sight.view is None else (of_kind(sight.view), sight.view.scenario)
 
 
 def _foot(view: View, chosen: float | None, *, room: int) -> str:
     """The chosen level in figures, else the one in force, or how far it is from having any."""
-    levels = view.snapshot.levels
+    levels = of_kind(view)
     level = next((level for level in levels if (load_of(level) == chosen if chosen else level.current)), None)
     if level is None:
         return ""
-    load = load_words(load_of(level), view.scenario.load.kind)
+    load = load_words(load_of(level), view.kind)
     if level.probe_bound is not None:
         return f"! {load}: probe-bound, n {level.n}"
     if not level.n:

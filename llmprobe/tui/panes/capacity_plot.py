@@ -198,6 +198,11 @@ def latency(level: LevelFigures) -> float | None:
     return level.ttft.p95 if level.ttft.p95 is not None else level.ttft.max
 
 
+def of_kind(view: View) -> list[LevelFigures]:
+    """The levels that have an axis in common with the load of now: users, or requests a second."""
+    return [level for level in view.snapshot.levels if (level.rate is not None) == (view.kind == "rate")]
+
+
 def load_of(level: LevelFigures) -> float:
     """Users, or requests per second."""
     return level.rate if level.rate is not None else float(level.users)

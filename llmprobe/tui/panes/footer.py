@@ -120,6 +120,7 @@ def choices(
     if past:
         streams.append(Choice(("filter",), "Filter"))
     rest = [
+        Choice(("turn_load",), "Users" if sight.kind == "rate" else "Rate"),
         Choice(("profile",), "Profile"),
         Choice(("zoom",), "Back" if zoomed else "Zoom"),
         Choice(("mark",), "Mark"),

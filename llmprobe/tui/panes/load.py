@@ -1,6 +1,6 @@
 """The one live control: the slider, the numbers of users that must not be confused, and the goals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -22,10 +22,10 @@ class LoadPane(Vertical):
     """Slider above, numbers below."""
 
     def __init__(
-        self, users: int, maximum: int, moved: Moved, end_asked: Moved, ident: str | None = None
+        self, moved: Moved, end_asked: Moved, turned: Callable[[], None], ident: str | None = None
     ) -> None:
         super().__init__(id=ident)
-        self.slider = Slider(users, maximum, moved, end_asked, "slider")
+        self.slider = Slider(moved, end_asked, turned, "slider")
         self.numbers = LoadNumbers("numbers")
 
     def compose(self) -> ComposeResult:
@@ -35,12 +35,10 @@ class LoadPane(Vertical):
 
     def show(self, sight: Sight) -> None:
         """Take a new sight."""
-        load = sight.scenario.load
-        unit = "req/s" if load.kind == "rate" else "user" if sight.users == 1 else "users"
         search = sight.view.search if sight.view is not None else None
         toward = search.toward if search is not None and search.armed else None
-        self.slider.ghost = None if toward is None else max(1, round(toward))
-        self.slider.show(sight.users, load.max_users, by=sight.by, unit=unit)
+        self.slider.ghost = toward
+        self.slider.show(sight.load, sight.scenario.load.max_users, sight.kind, by=sight.by)
         self.numbers.show(sight)
 
 
@@ -73,7 +71,8 @@ class LoadNumbers(Drawn):
         if height > 2 and self.sight.view is not None:
             values = [second.users for second in self.sight.view.snapshot.seconds]
             ceiling = self._ceiling.settle(values)
-            lines.append([(f"users over time, full height {ceiling:.0f}", ink.dim)])
+            what = "users" if self.sight.kind == "users" else "req/s asked"
+            lines.append([(f"{what} over time, full height {ceiling:g}", ink.dim)])
             lines += spark_lines(
                 values, width, min(height - len(lines), _MOST_ROWS), ceiling, style=ink.accent, zero=ink.faint
             )
@@ -101,7 +100,7 @@ def _autopilot(sight: Sight, ink: Ink) -> list[Span]:
     view = sight.view
     if view is not None and view.following is not None:
         at = view.following
-        where = f"part {at.part} of {at.of}: {load_words(at.to, view.scenario.load.kind)}"
+        where = f"part {at.part} of {at.of}: {load_words(at.to, view.kind)}"
         left = f" · {short_time(at.left_s)} left; a move of yours takes over"
         return [("▲ ", ink.accent), ("profile ", ink.dim), (where + left, ink.text)]
     search = view.search if view is not None else None

@@ -204,7 +204,7 @@ def _teaching(sight: Sight | None, width: int, height: int, ink: Ink) -> list[Li
     view = sight.view if sight is not None else None
     if sight is None or view is None or view.state not in {State.IDLE, State.STOPPED}:
         return []
-    load = load_words(sight.users, sight.scenario.load.kind)
+    load = load_words(sight.load, sight.kind)
     if view.state is State.IDLE:
         hints = (
             ("space", f"start with {load}"),

@@ -56,7 +56,8 @@ _COLUMN = 18
 
 _OF_PANE = {
     Pane.LOAD: (
-        ("0-9 Enter", "type a number of users"),
+        ("0-9 Enter", "type a number of users, or a rate such as 2.5"),
+        ("u, click", "users (closed) or requests a second (open); a click on the unit does the same"),
         ("drag, click", "the slider follows the mouse; the wheel does nothing here, for a stray scroll"),
     ),
     Pane.FIGURES: (

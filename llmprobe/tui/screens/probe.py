@@ -64,16 +64,23 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
         Binding("escape", "back", show=False),
     ]  # fmt: skip
 
-    def __init__(self, feed: Feed, *, moved: Moved, end_asked: Moved, watch: Callable[[Watch], None]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        moved: Moved,
+        end_asked: Moved,
+        turned: Callable[[], None],
+        watch: Callable[[Watch], None],
+    ) -> None:
         super().__init__()
         self._feed = feed
-        self._sight = sight = feed.look()
+        self._sight = feed.look()
         self.body = Pane.STREAMS
         """The pane in front where one is shown at a time."""
         self.zoomed: Pane | None = None
         self._beat: Timer | None = None
-        load = sight.scenario.load
-        self.load = LoadPane(sight.users, load.max_users, moved, end_asked, Pane.LOAD)
+        self.load = LoadPane(moved, end_asked, turned, Pane.LOAD)
         self.streams = StreamsPane(watch, self.make_room, Pane.STREAMS)
         self.banner = Banner("banner")
         self._header, self._endpoint_line, self._details = Header(), EndpointLine(), DetailsPane(Pane.DETAILS)
@@ -272,24 +279,24 @@ class ProbeScreen(Screen[None], inherit_bindings=False):
     # The hand on the load
 
     def action_halve(self) -> None:
-        """Half the users."""
+        """Half the load."""
         self.load.slider.halve()
 
     def action_double(self) -> None:
-        """Twice the users."""
+        """Twice the load."""
         self.load.slider.double()
 
     def action_less(self) -> None:
-        """One user less."""
+        """One user less, or a tenth of a request a second."""
         self.load.slider.step(-1)
 
     def action_more(self) -> None:
-        """One user more."""
+        """One user more, or a tenth of a request a second."""
         self.load.slider.step(1)
 
     def action_least(self) -> None:
-        """One user."""
-        self.load.slider.go(1)
+        """One user, or the lowest rate."""
+        self.load.slider.go(0)
 
     def action_most(self) -> None:
         """The end of the slider, once confirmed."""

@@ -29,13 +29,13 @@ class ProfileScreen(Dialog[Profile]):
     BINDINGS: ClassVar = [Binding("down", "app.focus_next", show=False)]
     hints = (Hint("enter", "go"), Hint("down", "choose"), CANCEL)
 
-    def __init__(self, load: int, most: int, kind: LoadKind) -> None:
+    def __init__(self, load: float, most: int, kind: LoadKind) -> None:
         super().__init__()
         self._load, self._most, self._kind = load, most, kind
 
     def body(self) -> Iterable[Widget]:
         """The profile, what is said of it, and shapes to begin with."""
-        first = f"{min(2 * self._load, self._most)} over 30s"
+        first = f"{min(2 * self._load, self._most):g} over 30s"
         field = Input(first, id="profile", compact=True, select_on_focus=False)
         yield Horizontal(Reader(plain("profile", role="dim")), field, classes="field")
         yield Reader(plain(_HINT, role="dim"), ident="said")
@@ -49,10 +49,10 @@ class ProfileScreen(Dialog[Profile]):
     def _shapes(self) -> Sequence[tuple[str, Profile]]:
         at, hold, most = self._load, 30.0, self._most
         twice, four = min(2 * at, most), min(4 * at, most)
-        end = parse_profile(f"{at}", self._kind, most)
+        end = parse_profile(f"{at:g}", self._kind, most)
         return (
             ("hold", end),
-            ("ramp", parse_profile(f"{four} over 1m", self._kind, most)),
+            ("ramp", parse_profile(f"{four:g} over 1m", self._kind, most)),
             ("burst", (Stage(four, 10.0), *end)),
             ("steps", (Stage(at, hold), Stage(twice, hold), Stage(four, hold), *end)),
         )

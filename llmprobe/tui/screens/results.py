@@ -14,7 +14,17 @@ from llmprobe.metrics.snapshot import Percentiles
 from llmprobe.report.formats import FORMATS
 from llmprobe.report.judge import said
 from llmprobe.report.result import LevelResult, Result
-from llmprobe.report.to_text import headline, load_of, rest_on, shaped_by, subject, totals, unsaid, word_of
+from llmprobe.report.to_text import (
+    headline,
+    load_head,
+    load_of,
+    rest_on,
+    shaped_by,
+    subject,
+    totals,
+    unsaid,
+    word_of,
+)
 from llmprobe.tui.screens.dialog import CLOSE, Dialog, plain
 from llmprobe.tui.widgets.hints import Hint
 from llmprobe.tui.widgets.ink import Ink
@@ -117,7 +127,7 @@ def _text(text: str, width: int, style: Style) -> list[Line]:
 def _levels(levels: Sequence[LevelResult], width: int, ink: Ink) -> Iterator[Line]:
     spare = len(_LEVEL_COLUMNS) - (width - _FIRST) // _CELL
     columns = [name for name in _LEVEL_COLUMNS if name not in _LEFT_OFF_FIRST[: max(0, spare)]]
-    yield _row("req/s" if levels[0].rate is not None else "users", columns, ink.dim, ink.dim)
+    yield _row(load_head(levels), columns, ink.dim, ink.dim)
     for level in levels:
         cells = {
             "n": count(level.n), "TTFT p95": _s(level.ttft_s.p95), "TPOT p95": _s(level.tpot_s.p95),

@@ -10,6 +10,8 @@ _GLYPHS = {
     "\N{EN DASH}": "-", "—": "-", "±": "+", "µ": "u",
     "▁": "_", "▂": "_", "▃": "-", "▄": "-", "▅": "=", "▆": "=", "▇": "#", "█": "#", "░": ".", "⏎": "<",
 }  # fmt: skip
+_FEW_GLYPHS = frozenset({"linux", "vt100", "vt220"})
+"""Terminals with a font of 256 or 512 glyphs: bars and braille are not among them."""
 _DENSITY = " ..::*##@"
 
 
@@ -26,7 +28,9 @@ class AsciiTable:
 
 
 def wants_ascii(environ: Mapping[str, str]) -> bool:
-    """Whether LLMPROBE_ASCII says so (1 or 0), else whether the locale's encoding has no more."""
+    """Whether LLMPROBE_ASCII says so (1 or 0), else whether the terminal's font or the locale has no more."""
     if asked := environ.get("LLMPROBE_ASCII"):
         return asked != "0"
+    if environ.get("TERM") in _FEW_GLYPHS:
+        return True
     return locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") != "utf8"
