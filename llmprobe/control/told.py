@@ -10,13 +10,16 @@ from msgspec.structs import replace
 
 from llmprobe.core.limits import Limits, Window
 from llmprobe.core.outcome import Outcome
-from llmprobe.core.rate_limit import Allowance, RateLimit
+from llmprobe.core.rate_limit import Allowance, Further, RateLimit
 from llmprobe.core.record import RequestRecord
 
 _SPAN_S = 3.0
 """Answers that are closer together tell no window by their resets."""
 _COARSE_S = 1.0
 """Some tell resets in whole seconds."""
+_DAY_S = 86_400.0
+_DAYS, _LIKE_A_DAY = 3, 0.2
+"""Looks that must agree, and how far each may be off. A minute's window is counted down and can't agree."""
 _REMEMBERED = 200
 _OTHERS, _OTHERS_N = 0.5, 3
 """The share of our own requests, and their number, from which on somebody else's are worth a sentence."""
@@ -42,7 +45,7 @@ class Told:
         """Answers of a tick; `limits` are the output limits by the prompt's id, where they are known."""
         for record in ended:
             limit = told.get(record.index)
-            if limit is not None and (limit.requests.limit or limit.tokens.limit):
+            if limit is not None and (limit.requests.limit or limit.tokens.limit or limit.further):
                 self.looks.append(Look(record, limit, limits.get(record.prompt_id, 0)))
 
     def limits(self) -> Limits | None:
@@ -50,9 +53,15 @@ class Told:
         told = [look.told for look in reversed(self.looks)]
         rpm = next((limits.requests.limit for limits in told if limits.requests.limit), None)
         tpm = next((limits.tokens.limit for limits in told if limits.tokens.limit), None)
-        if rpm is None and tpm is None:
+        further = {(more.what, more.per): more for limits in reversed(told) for more in limits.further}
+        if rpm is not None and self._a_day():
+            further["requests", "day"], rpm = Further("requests", "day", rpm), None
+        if rpm is None and tpm is None and not further:
             return None
-        return Limits(rpm=rpm, tpm=tpm, source=self.looks[-1].told.source, counts=self._requested())
+        return Limits(
+            rpm=rpm, tpm=tpm, further=tuple(further.values()), source=self.looks[-1].told.source,
+            counts=self._requested(),
+        )  # fmt: skip
 
     def binding(self) -> Limits | None:
         """What refusals tell: of two limits the one that is used up."""
@@ -77,6 +86,18 @@ class Told:
             window=self._window(what, minute_s),
             others=self._others(what),
         )
+
+    def _a_day(self) -> bool:
+        """Whether the requests are a day's though no name says so: by how long they take to refill."""
+        days = [
+            requests.reset_s * requests.limit / (requests.limit - requests.remaining) / _DAY_S
+            for look in self.looks
+            if (requests := look.told.requests).limit is not None
+            and requests.remaining is not None
+            and requests.reset_s is not None
+            and requests.remaining < requests.limit
+        ]
+        return len(days) >= _DAYS and all(abs(day - 1) < _LIKE_A_DAY for day in days)
 
     def _requested(self) -> Literal["declared", "real"] | None:
         """By what a refusal says that the request would have taken."""

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from llmprobe.core.rate_limit import Further
+
 Quantity = Literal["requests", "declared", "real", "in_flight"]
 """What is counted: requests; prompt and max_tokens up front; prompt and answer; requests under way."""
 Window = Literal["minute", "sliding", "bucket"]
@@ -18,6 +20,8 @@ class Limits(Struct, frozen=True):
     rpm: float | None = None
     tpm: float | None = None
     concurrency: int | None = None
+    further: tuple[Further, ...] = ()
+    """Told limits of another kind: input tokens alone, a day's."""
     source: Literal["headers", "body", "inferred"] | None = None
     """None: no limit was told, and none was hit."""
     counts: Literal["declared", "real"] | None = None
@@ -52,10 +56,11 @@ def brief(limits: Limits) -> str:
         parts.append(f"{limits.tpm:,.0f} tokens a minute{counted.get(limits.counts or '', '')}")
     if limits.concurrency is not None:
         parts.append(f"{limits.concurrency} requests at once")
+    parts.extend(f"{more.limit:,} {more.what} a{_n(more.per)} {more.per}" for more in limits.further)
     if not parts:
         return "no rate limit was hit"
     told = {"headers": "told by headers", "body": "told by a refusal"}
-    return f"{' and '.join(parts)}, {told.get(limits.source or '', 'inferred')}"
+    return f"{_listed(parts)}, {told.get(limits.source or '', 'inferred')}"
 
 
 def statement(limits: Limits) -> str:
@@ -79,10 +84,13 @@ def settings(limits: Limits) -> str | None:
             f"{_at_most(tpm)} tokens a minute, that is {_number(rpm)} requests of 1,000 tokens"
             f"{_at_once(rpm, limits.e2e_s)}"
         )
+    parts.extend(
+        f"{_at_most(more.limit * share)} {more.what} a{_n(more.per)} {more.per}" for more in limits.further
+    )
     if not parts:
         return None
     free = f" ({limits.keep_free:.0%} is kept free)" if limits.keep_free else ""
-    said = f"Set all clients together to {' and '.join(parts)}{free}."
+    said = f"Set all clients together to {_listed(parts)}{free}."
     if limits.tpm is not None and limits.counts == "declared":
         said += " max_tokens counts in full, however short the answer: set it no higher than needed."
     return said
@@ -123,8 +131,16 @@ def _unseen(limits: Limits) -> str:
         parts.append(f"more than {limits.concurrency_above} at once")
     if not parts:
         return ""
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
+    listed = _listed(parts, "or")
     return f"A{' further' if limits.source else ''} limit of {listed} can't be excluded."
+
+
+def _listed(parts: list[str], last: str = "and") -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def _n(word: str) -> str:
+    return "n" if word == "hour" else ""
 
 
 def _at_most(number: float) -> str:

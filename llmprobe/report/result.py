@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from llmprobe.core.finding import Cause, Knee, Visit
 from llmprobe.core.limits import Window
+from llmprobe.core.rate_limit import Further
 from llmprobe.metrics.snapshot import Percentiles
 
 
@@ -129,6 +130,8 @@ class LimitsResult(Struct, frozen=True, rename={"source": "from"}):
     rpm: float | None
     tpm: float | None
     concurrency: int | None
+    further: tuple[Further, ...]
+    """Told limits of another kind: `what` (`input tokens`), `per` (`day`), `limit`."""
     source: str | None
     """`headers`, `body` or `inferred`; None where no limit was told, and none was hit."""
     counts: str | None

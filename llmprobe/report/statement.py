@@ -28,11 +28,11 @@ def limits_of(finding: Finding | None) -> LimitsResult | None:
     if refused is not None:
         said = f"No honest answer: {refused}."
     return LimitsResult(
-        rpm=found.rpm, tpm=found.tpm, concurrency=found.concurrency, source=found.source,
-        counts=found.counts, window=found.window, burst=found.burst, rpm_above=found.rpm_above,
-        tpm_above=found.tpm_above, concurrency_above=found.concurrency_above, decisions=found.decisions,
-        explained=found.explained, others=found.others, refused=refused, statement=said,
-        settings=rate_limits.settings(found),
+        rpm=found.rpm, tpm=found.tpm, concurrency=found.concurrency, further=found.further,
+        source=found.source, counts=found.counts, window=found.window, burst=found.burst,
+        rpm_above=found.rpm_above, tpm_above=found.tpm_above, concurrency_above=found.concurrency_above,
+        decisions=found.decisions, explained=found.explained, others=found.others, refused=refused,
+        statement=said, settings=rate_limits.settings(found),
     )  # fmt: skip
 
 

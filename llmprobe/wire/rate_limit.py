@@ -2,6 +2,7 @@
 
     retry-after: 20 | Wed, 21 Oct 2026 07:28:00 GMT          retry-after-ms: 19699
     x-ratelimit-{limit,remaining,reset}-{requests,tokens}    resets as 59.7s, 6m0s, 12ms, 30
+    x-ratelimit-{limit,remaining,reset}-{requests,tokens}-{minute,hour,day}
     anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}    RFC 3339
     "... on tokens per min (TPM): Limit 30000, Used 28943, Requested 4096. Please try again in 6.078s."
 
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from llmprobe.core.rate_limit import Allowance, RateLimit
+from llmprobe.core.rate_limit import Allowance, Further, Per, RateLimit, What
 from llmprobe.core.units import parse_duration
 
 _EPOCH_S = 1e9
@@ -23,7 +24,19 @@ _INT = r"(\d[\d,]{0,14})"
 _LIMIT = re.compile(r"\blimit(?:\s+of|:)?\s+" + _INT, re.IGNORECASE)
 _USED = re.compile(r"\bused:?\s+" + _INT, re.IGNORECASE)
 _REQUESTED = re.compile(r"\brequested:?\s+" + _INT, re.IGNORECASE)
-_PER = re.compile(r"\b(token|request)s?[ _-]per|\b([TR])P[MDHS]\b", re.IGNORECASE)
+_PER = re.compile(
+    r"\b(token|request)s?[ _-]per[ _-](s|m|h|d)(?:ec|in|our|ay)|\b([TR])P([MDHS])\b", re.IGNORECASE
+)
+_PERIODS: dict[str, Per] = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+_NAMED: dict[str, tuple[What, Per]] = {
+    "input-tokens": ("input tokens", "minute"),
+    "output-tokens": ("output tokens", "minute"),
+    "requests-hour": ("requests", "hour"),
+    "tokens-hour": ("tokens", "hour"),
+    "requests-day": ("requests", "day"),
+    "tokens-day": ("tokens", "day"),
+}
+"""Endings of headers that name what else is limited."""
 _DURATION = r"((?:\d+(?:\.\d+)?(?:ms|s|m|h)(?![a-z]))+|\d+(?:\.\d+)?(?= sec))"
 _WAIT = re.compile(
     r"\b(?:try again in|retry after|retry in|wait)\s+" + _DURATION + r'|"retryDelay":\s*"([\d.]+m?s)"',
@@ -39,15 +52,20 @@ def parse_rate_limit(headers: Mapping[str, str], body: bytes, now_s: float) -> R
     if not body and not any("ratelimit" in name or name.startswith("retry-after") for name in headers):
         return RateLimit()
     now_s = _date_s(headers.get("date")) or now_s
-    requests = _from_headers(headers, ("requests",), now_s)
-    tokens = _from_headers(headers, ("tokens", "input-tokens", "output-tokens"), now_s)
-    told = requests != Allowance() or tokens != Allowance()
+    requests = _from_headers(headers, ("requests", "requests-minute"), now_s)
+    tokens = _from_headers(headers, ("tokens", "tokens-minute"), now_s)
+    further = tuple(
+        Further(what, per, limit)
+        for name, (what, per) in _NAMED.items()
+        if (limit := _from_headers(headers, (name,), now_s).limit) is not None
+    )
+    told = further or requests != Allowance() or tokens != Allowance()
     said = body.decode(errors="replace")
     retry_after_s = _retry_after_s(headers, now_s)
     if retry_after_s is None:
         retry_after_s = _wait_in(said)
     if told:
-        return RateLimit(requests, tokens, _number_in(_REQUESTED, said), retry_after_s, "headers")
+        return RateLimit(requests, tokens, _number_in(_REQUESTED, said), retry_after_s, "headers", further)
     return _from_body(said, retry_after_s)
 
 
@@ -67,10 +85,19 @@ def _from_body(said: str, retry_after_s: float | None) -> RateLimit:
     per = _PER.search(said)
     if limit is None or per is None:
         return RateLimit(retry_after_s=retry_after_s)
+    requested = _number_in(_REQUESTED, said)
+    by_request = (per[1] or per[3]).lower().startswith("r")
+    period = _PERIODS[(per[2] or per[4]).lower()]
+    if period != "minute":
+        further = Further("requests" if by_request else "tokens", period, limit)
+        return RateLimit(
+            further=(further,), requested_tokens=None if by_request else requested,
+            retry_after_s=retry_after_s, source="body",
+        )  # fmt: skip
     allowance = Allowance(limit, None if used is None else max(0, limit - used))
-    if (per[1] or per[2]).lower().startswith("r"):
+    if by_request:
         return RateLimit(requests=allowance, retry_after_s=retry_after_s, source="body")
-    return RateLimit(Allowance(), allowance, _number_in(_REQUESTED, said), retry_after_s, "body")
+    return RateLimit(tokens=allowance, requested_tokens=requested, retry_after_s=retry_after_s, source="body")
 
 
 def _retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

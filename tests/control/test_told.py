@@ -3,9 +3,9 @@
 import pytest
 
 from llmprobe.control.told import Told
-from llmprobe.core.limits import Limits, statement
+from llmprobe.core.limits import Limits, settings, statement
 from llmprobe.core.outcome import Outcome
-from llmprobe.core.rate_limit import Allowance, RateLimit
+from llmprobe.core.rate_limit import Allowance, Further, RateLimit
 from llmprobe.core.record import RequestRecord
 
 BOTH = {"small": 16, "large": 4096}
@@ -76,3 +76,34 @@ def test_of_two_limits_the_one_that_is_used_up_binds() -> None:
     binding = told.binding()
     assert binding is not None
     assert (binding.rpm, binding.tpm) == (60, None)
+
+
+def test_what_takes_a_day_to_refill_is_a_days_limit() -> None:
+    told = Told()
+    for k in range(1, 5):
+        look(told, k, RateLimit(requests=Allowance(14_400, 14_400 - k, 6.0 * k), source="headers"))
+    limits = told.limits()
+    assert limits is not None
+    assert (limits.rpm, limits.further) == (None, (Further("requests", "day", 14_400),))
+    assert statement(limits) == "The limit is 14,400 requests a day, told by headers."
+    assert settings(limits) == "Set all clients together to at most 10,080 requests a day (30% is kept free)."
+
+
+def test_a_minute_that_is_counted_down_is_no_day() -> None:
+    told = Told()
+    for k in range(1, 5):
+        look(told, k, RateLimit(requests=Allowance(14_400, 14_400 - k, 7.0 - k), source="headers"))
+    limits = told.limits()
+    assert limits is not None
+    assert (limits.rpm, limits.further) == (14_400, ())
+
+
+def test_all_that_is_told_is_listed() -> None:
+    told = Told()
+    tokens = Further("input tokens", "minute", 40_000), Further("output tokens", "minute", 8_000)
+    look(told, 0, RateLimit(requests=Allowance(50), further=tokens, source="headers"))
+    limits = told.limits()
+    assert limits is not None
+    assert statement(limits).startswith(
+        "The limit is 50 requests a minute, 40,000 input tokens a minute and 8,000 output tokens a minute"
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmprobe.core.rate_limit import Allowance, RateLimit
+from llmprobe.core.rate_limit import Allowance, Further, RateLimit
 from llmprobe.wire.rate_limit import parse_rate_limit
 
 NOW_S = 1_795_489_383.0  # Tue, 24 Nov 2026 03:03:03 GMT
@@ -123,3 +123,33 @@ header = st.text(max_size=30) | st.from_regex(r"\d{1,400}(\.\d+)?(ms|s|m)?", ful
 @given(header, header, st.binary())
 def test_whatever_a_server_sends_is_read_without_error(reset: str, retry: str, body: bytes) -> None:
     of({"x-ratelimit-reset-tokens": reset, "x-ratelimit-limit-tokens": reset, "retry-after": retry}, body)
+
+
+def test_input_and_output_tokens_and_a_day_are_told_apart_where_headers_name_them() -> None:
+    anthropic = of({
+        "anthropic-ratelimit-requests-limit": "50",
+        "anthropic-ratelimit-input-tokens-limit": "40000",
+        "anthropic-ratelimit-output-tokens-limit": "8000",
+    })  # fmt: skip
+    assert anthropic.requests.limit == 50
+    assert anthropic.tokens == Allowance()
+    assert anthropic.further == (
+        Further("input tokens", "minute", 40_000), Further("output tokens", "minute", 8_000)
+    )  # fmt: skip
+    cerebras = of({"x-ratelimit-limit-requests-day": "14400", "x-ratelimit-limit-tokens-minute": "60000"})
+    assert (cerebras.tokens.limit, cerebras.source) == (60_000, "headers")
+    assert cerebras.further == (Further("requests", "day", 14_400),)
+
+
+@pytest.mark.parametrize(
+    ("said", "further"),
+    [
+        ("requests per day (RPD): Limit 200, Used 200, Requested 1", Further("requests", "day", 200)),
+        ("tokens per day (TPD): Limit 500000, Used 499990, Requested 40", Further("tokens", "day", 500_000)),
+        ("Limit 10 (RPS)", Further("requests", "second", 10)),
+    ],
+)
+def test_a_refusal_by_a_days_limit_is_not_taken_for_a_minutes(said: str, further: Further) -> None:
+    limit = of(body=said.encode())
+    assert (limit.requests, limit.tokens, limit.further) == (Allowance(), Allowance(), (further,))
+    assert limit.source == "body"
