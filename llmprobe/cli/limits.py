@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", default="sim", help=f"{TARGET_HELP}, or a scenario file")
     group = parser.add_argument_group("mapping")
     group.add_argument(
-        "--keep-free", type=value(parse_share), default=KEEP_FREE, metavar="30%%",
-        help="the share of a limit that clients leave to others",
+        "--keep-free", type=value(parse_share), default=KEEP_FREE, metavar="SHARE",
+        help="of a limit that clients leave to others (30%%)",
     )  # fmt: skip
     add_cap_options(group, usual=f" ({MAX_REQUESTS})")
     add_endpoint_options(parser)

@@ -52,3 +52,14 @@ def test_its_scenario_maps_again(calm):
     done = calm("run", "run/scenario.toml", "--out", "again")
     assert done.returncode == 0, done.stderr
     assert "240 requests a minute, told by headers" in " ".join(done.stdout.split())
+
+
+def test_a_cap_on_money_holds_under_the_dearest_mix(llmprobe):
+    (llmprobe.folder / "priced.toml").write_text(
+        'format = 1\n[endpoint]\nurl = "sim:rpm-limit?limit_headers=none"\n'
+        "[prices]\ninput = 3.0\noutput = 0.0\n[stop]\nmax_usd = 0.2\n"
+    )
+    llmprobe("limits", "priced.toml", "--out", "run")
+    records = (llmprobe.folder / "run" / "records.jsonl").read_text().splitlines()
+    assert len(records) > 10
+    assert sum(json.loads(line)["usd"] or 0.0 for line in records) <= 0.2

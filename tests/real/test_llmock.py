@@ -100,3 +100,18 @@ def test_a_user_that_is_refused_comes_back_when_it_was_told_to_and_the_run_says_
                 refused += 1
     assert refused > 2
     assert "of users' time was spent backing off after 429s." in done.stdout
+
+
+def test_its_limit_is_mapped(llmock, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "llmprobe", "limits", llmock(60), "-m", "gpt-4o",
+            "--api-key-env", "LLMOCK_KEY", "--out", str(tmp_path / "run"),
+        ],
+        env=os.environ | {"LLMOCK_KEY": _KEY},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stderr
+    assert "The limit is 60 requests a minute" in said
+    assert "told by headers" in said
