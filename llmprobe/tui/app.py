@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from msgspec.structs import replace
+from rich.text import Text
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -22,6 +23,7 @@ from llmprobe.core.engine import Watch
 from llmprobe.core.errors import LlmprobeError, UsageError
 from llmprobe.core.offer import Offer, Offers
 from llmprobe.core.scenario import Scenario
+from llmprobe.core.scrub import clean
 from llmprobe.core.target import is_sim
 from llmprobe.tui import welcome
 from llmprobe.tui.feed import Feed, Opener
@@ -211,7 +213,7 @@ class ProbeApp(App[int]):
         if self._hung_up:
             # Textual's own end talks to the terminal, which is gone, and would wait for it for ever.
             os._exit(code)
-        self.exit(code, message=message)
+        self.exit(code, message=None if message is None else Text(clean(message)))
 
     def hang_up(self) -> None:
         """Whoever the screen was drawn for is gone."""
@@ -289,7 +291,7 @@ class ProbeApp(App[int]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         """Every action, and the themes, for the palette."""
         for key in self.keys.values():
-            yield SystemCommand(key.says, f"key: {key.shown}", partial(self._do, key.call))
+            yield SystemCommand(key.says, f"key: {clean(key.shown)}", partial(self._do, key.call))
         for name in self.available_themes:
             yield SystemCommand(f"Theme: {name}", "colours of the screen", partial(self._wear, name))
 

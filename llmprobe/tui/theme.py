@@ -1,5 +1,6 @@
 """Themes out of TOML files: those that come with llmprobe, and the user's own, which win by name."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from llmprobe.core.errors import UsageError
 from llmprobe.core.shipped import shipped_folder
 
 DEFAULT = "dark"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class Colors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +75,8 @@ def read_theme(file: Path) -> Theme:
         parsed = msgspec.convert(raw, ThemeFile)
     except msgspec.ValidationError as error:
         raise UsageError(f"{file}: {toml_reason(str(error))}") from None
+    if not _NAME.fullmatch(parsed.name):
+        raise UsageError(f"{file}: name: {parsed.name!r} is not a name; write letters, digits, - and _")
     return _theme(parsed)
 
 

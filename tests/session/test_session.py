@@ -63,7 +63,7 @@ async def test_stages_begin_when_the_plan_says(open_, scenario):
     changes = [c for c in read_run(session.recorder.folder).changes if c.target]
     assert [change.target for change in changes] == [4, 8]
     assert changes[0].at_s >= 0.0
-    assert changes[1].at_s >= 0.8
+    assert changes[1].at_s >= 0.799  # a timer of the loop may be a millisecond early
     assert result.complete
     assert [level.users for level in result.levels] == [4, 8]
 

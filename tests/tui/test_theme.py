@@ -56,6 +56,7 @@ def test_a_theme_of_ones_own_wins_by_its_name(tmp_path: Path) -> None:
         ('latency = "#79b8ff"\n', "", "colors: it misses `latency`"),
         ('accent = "#58c7f3"', 'acent = "#58c7f3"', "colors: unknown key `acent`"),
         ('accent = "#58c7f3"', "accent = 7", "colors.accent: Expected `str`, got `int`"),
+        ('name = "dark"', 'name = "[b]\\u001b[2J"', r"name: '[b]\x1b[2J' is not a name"),
         ("dark = true", 'dark = "yes"', "dark: Expected `bool`, got `str`"),
         ('name = "dark"', 'name = "dark"\nauthor = "x"', "unknown key `author`"),
         ("[colors]", "[colors", "line "),

@@ -113,13 +113,15 @@ def _foot(view: View, chosen: float | None, *, room: int) -> str:
         return f"! {load}: probe-bound, n {level.n}"
     if not level.n:
         return f"{load}: settling, {level.settling} kept out"
-    if level.n < ENOUGH or level.ttft.p95 is None:
-        return f"{load}: {level.n} of {ENOUGH} answers"
+    failed = f"errors {percent(level.error_rate)} %" if level.error_rate else ""
+    if level.ttft.p95 is None:
+        said = f"{load}: {level.ttft.n} of {ENOUGH} answers"
+        return f"{said} · {failed}" if failed else said
     around = level.ttft_p95_around
     parts = [
         f"{load}: p95 {figure(level.ttft.p95)} s",
         f"n {level.n}",
-        f"errors {percent(level.error_rate)} %" if level.error_rate else "",
+        failed,
         f"90 % in {figure(around[0])} to {figure(around[1])}" if around is not None else "",
     ]
     said = ""
