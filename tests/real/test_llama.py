@@ -91,15 +91,22 @@ stages = [ {stages} ]
 
 @pytest.mark.parametrize("slots", [2])
 def test_one_user_more_than_slots_waits_and_every_token_is_counted(llama, tmp_path, slots):
-    url = llama(slots)
-    stages = f'{{ to = {slots}, hold = "75s" }}, {{ to = {slots + 1}, hold = "75s" }}'
-    result = _run(tmp_path, _scenario(url, stages, max_tokens=32))
-    fitting, waiting = result["levels"]
+    url, counted = llama(slots), 0
+    levels: list[dict] = []
+    for hold_s in (30, 75, 300):  # a slow machine needs longer for the answers that a p95 rests on
+        stages = f'{{ to = {slots}, hold = "{hold_s}s" }}, {{ to = {slots + 1}, hold = "{hold_s}s" }}'
+        (folder := tmp_path / f"{hold_s}").mkdir()
+        result = _run(folder, _scenario(url, stages, max_tokens=32))
+        assert result["totals"]["failed"] == 0
+        assert result["totals"]["token_source"] == "usage"
+        counted += result["totals"]["output_tokens"]
+        levels = result["levels"]
+        if all(level["ttft_s"]["p95"] for level in levels):
+            break
+    fitting, waiting = levels
     assert (fitting["users"], waiting["users"]) == (slots, slots + 1)
     assert waiting["ttft_s"]["p95"] >= 3 * fitting["ttft_s"]["p95"]
-    assert result["totals"]["failed"] == 0
-    assert result["totals"]["token_source"] == "usage"
-    assert result["totals"]["output_tokens"] == _tokens_generated(url)
+    assert counted == _tokens_generated(url)
 
 
 @pytest.mark.minutes

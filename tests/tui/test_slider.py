@@ -1,6 +1,7 @@
 """The slider: a logarithmic scale, messages for a person's acts only, a drag that doesn't flood."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.events import MouseScrollUp
 
-from llmprobe.tui.widgets.slider import cell_of, value_at
+from llmprobe.tui.widgets.slider import Slider, cell_of, value_at
 
 pytestmark = pytest.mark.anyio
 
@@ -119,20 +120,31 @@ async def test_a_click_jumps_and_the_wheel_does_nothing(build: Any, stage: Any) 
         assert session.named("set_load") == [(1, "users")]
 
 
-async def test_a_drag_sends_at_most_one_change_a_pause_and_the_last_place(build: Any, stage: Any) -> None:
+async def test_a_drag_sends_one_change_a_pause_and_the_last_place(
+    build: Any, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[Any] = []
+
+    def pause(_: Slider, seconds: float, ended: Any) -> Any:
+        pauses.append(ended)
+        return SimpleNamespace(stop=lambda: None)
+
+    monkeypatch.setattr(Slider, "set_timer", pause)
     session = stage.FakeSession()
     async with stage.running(build(session)) as pilot:
         slider = pilot.app.probe.load.slider
         await pilot.mouse_down(slider, offset=(1, 0))
-        for cell in range(2, 40):
-            await pilot.hover(slider, offset=(cell, 0))
-        moves = len(session.named("set_load"))
+        places = [slider.value]
+        for last in (20, 30, 40):
+            for cell in range(last - 10, last):
+                await pilot.hover(slider, offset=(cell, 0))
+            places.append(slider.value)
+            if last < 40:
+                pauses[-1]()
         await pilot.mouse_up(slider, offset=(39, 0))
         await stage.look(pilot)
-        sent = session.named("set_load")
-        assert moves < 30
-        assert sent[-1] == (slider.value, "users")
-        assert slider.value > 20
+        assert places == sorted(set(places))
+        assert session.named("set_load") == [(place, "users") for place in places]
 
 
 async def test_the_ghost_marks_where_something_else_would_go(build: Any, stage: Any) -> None:
