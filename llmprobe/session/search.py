@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmprobe.control import STRATEGIES
 from llmprobe.control.strategy import Strategy
 from llmprobe.core.errors import UsageError
 from llmprobe.core.events import Event
 from llmprobe.core.finding import Finding
+from llmprobe.core.load import LoadKind
 from llmprobe.core.tick import Action, Goal, Tick
 from llmprobe.metrics.ticks import Ticks
 
@@ -42,6 +44,13 @@ class Search:
 
     def __init__(self, goal: Goal) -> None:
         self.tick_s = max(_SHORTEST_TICK_S, TICK_S / goal.speed)
+        self._begin(goal)
+
+    def turn(self, kind: LoadKind) -> None:
+        """The load counts something else from now on; what was known of it is of no use."""
+        self._begin(replace(self._goal, kind=kind))
+
+    def _begin(self, goal: Goal) -> None:
         self._goal = goal
         self._ticks = Ticks()
         self._past: deque[Tick] = deque()

@@ -19,28 +19,19 @@ from msgspec.structs import replace
 
 from llmprobe.core.engine import Engine, TestReply, Watch
 from llmprobe.core.errors import LocalError, UsageError
-from llmprobe.core.events import (
-    Event,
-    Fault,
-    LeaseLow,
-    LeaseReturned,
-    LoadChanged,
-    PlanEnded,
-    RequestFinished,
-    WorkerLost,
-)
+from llmprobe.core.events import LoadChanged
 from llmprobe.core.finding import Finding, brief
-from llmprobe.core.load import LEAST_RATE, LoadKind, Stage
-from llmprobe.core.outcome import Outcome
-from llmprobe.core.request import Ask
+from llmprobe.core.load import LoadKind, Stage
 from llmprobe.core.scenario import Autopilot, Scenario
 from llmprobe.core.target import speed_of
 from llmprobe.core.tick import Goal
 from llmprobe.metrics.aggregator import Aggregator
 from llmprobe.report.result import Result
 from llmprobe.session.follower import Follower
+from llmprobe.session.intake import Intake
 from llmprobe.session.ledger import Ledger
 from llmprobe.session.lender import Lender
+from llmprobe.session.lever import Lever
 from llmprobe.session.recorder import Recorder, Saved
 from llmprobe.session.search import Search
 from llmprobe.session.stop import Ending, Reason, ending
@@ -49,7 +40,6 @@ from llmprobe.session.view import State, View
 DRAIN_S = 30.0
 """The longest that requests in flight may take to finish when a run ends by itself."""
 _TICK_S = 0.25
-_DOWN_AFTER = 3
 
 
 class Session:
@@ -92,22 +82,18 @@ class Session:
         self._aggregator = Aggregator(slos, speed, scenario.load.max_users)
         pilot = scenario.autopilot or Autopilot()
         kind, most = scenario.load.first_kind, float(scenario.load.max_users)
-        self._goal = Goal(slos, kind, most, speed, pilot.keep_free)
-        self._search = Search(self._goal)
-        self._state = State.IDLE
-        self._wanted = scenario.load.first_target
-        self._target = 0.0
-        self._ask: Ask | None = None
-        # Levels of a plan are numbered by its stages; those of a hand come after them.
-        self._level_id = len(scenario.load.stages) - 1 if timed else -1
-        self._plan_ended = False
-        self._note = note
-        self._down = 0
-        self._started_at: float | None = None
-        self._heard_at = time.monotonic()
-        self._result: Result | None = None
+        self._search = Search(Goal(slos, kind, most, speed, pilot.keep_free))
+        self._lever = Lever(engine, scenario.load, timed=timed)
         self._follower = Follower(self._enter)
-        self._listening = asyncio.create_task(self._listen())
+        self._intake = Intake(
+            engine, self._aggregator, self._search, recorder, ledger, self._lender,
+            on_load=self._heed, on_note=self._say, on_fault=self._fail,
+        )  # fmt: skip
+        self._state = State.IDLE
+        self._note = note
+        self._started_at: float | None = None
+        self._result: Result | None = None
+        self._listening = asyncio.create_task(self._intake.run())
         self._ticking = asyncio.create_task(self._tick())
         self._searching = asyncio.create_task(self._step_search())
 
@@ -135,8 +121,8 @@ class Session:
             self._search.disarm()
         await self._follower.leave()
         self._state = State.STOPPING
-        if self._target or self._timed:
-            await self._set_target(0, by="hand" if self.ending is None else None)
+        if self._lever.target or self._timed:
+            await self._lever.move(0, by="hand" if self.ending is None else None)
         if now:
             await self.engine.cancel()
 
@@ -148,11 +134,10 @@ class Session:
         await self._follower.leave()
         if self._search.armed:
             self._search.disarm()
-        turned = self._turn(kind or self._goal.kind)
-        least = LEAST_RATE if self._goal.kind == "rate" else 1.0
-        self._wanted = bounded = max(least, min(float(target), self._goal.most))
-        if self._state in {State.RUNNING, State.CAPPED} and (turned or bounded != self._target):
-            await self._set_target(bounded)
+        turned = self._turn(kind or self._lever.kind)
+        wanted = self._lever.want(target)
+        if self._state in {State.RUNNING, State.CAPPED} and (turned or wanted != self._lever.target):
+            await self._lever.move(wanted)
 
     async def follow(self, stages: Sequence[Stage]) -> None:
         """Go through a profile from now on, and start if nothing runs; its last load stays.
@@ -210,12 +195,12 @@ class Session:
         return View(
             state=self._state,
             scenario=self.scenario,
-            kind=self._goal.kind,
+            kind=self._lever.kind,
             url=self._url,
             model=self._model,
             folder=str(self.recorder.folder),
             elapsed_s=self.elapsed_s,
-            stale_s=time.monotonic() - self._heard_at if self._state is State.RUNNING else 0.0,
+            stale_s=time.monotonic() - self._intake.heard_at if self._state is State.RUNNING else 0.0,
             snapshot=snapshot,
             spent_requests=self._ledger.ended + snapshot.in_flight,
             max_requests=self._ledger.max_requests,
@@ -223,7 +208,7 @@ class Session:
             max_usd=self._ledger.max_usd,
             note=self._note,
             workers=self._workers,
-            endpoint_down=self._down >= _DOWN_AFTER,
+            endpoint_down=self._intake.endpoint_down,
             search=self._search.view,
             following=self._follower.at(self.elapsed_s),
         )
@@ -260,53 +245,19 @@ class Session:
 
     # What the engine tells
 
-    async def _listen(self) -> None:
-        async for batch in self.engine.events():
-            self._heard_at = time.monotonic()
-            self._aggregator.fold(batch)
-            self._search.fold(batch)
-            try:
-                self.recorder.record(batch)
-                for event in batch:
-                    await self._react(event)
-            except LocalError as error:
-                self._fail(Ending(Reason.FAULT, error.message))
+    def _heed(self, event: LoadChanged) -> None:
+        """A plan goes on to a stage of the other kind."""
+        if self._lever.by_plan and event.target:
+            self._turn(event.kind)
 
-    async def _react(self, event: Event) -> None:
-        match event:
-            case LeaseLow():
-                await self._lender.asked(event.worker, event.want)
-            case LeaseReturned():
-                self._ledger.give_back(event.ranges)
-                await self._lender.serve()
-            case RequestFinished():
-                self._ledger.finish(event.record.index, event.record.usd)
-                self._watch_endpoint(event)
-                await self._lender.serve()
-            case LoadChanged() if self._plays and event.target:
-                self._turn(event.kind)
-            case PlanEnded():
-                self._plan_ended = True
-            case WorkerLost():
-                self._lender.lost(event.worker)
-                self._note = event.message + ("; the others run its users now" if event.taken_over else "")
-                self.recorder.note(self.elapsed_s, self._note)
-            case Fault():
-                self._fail(Ending(Reason.FAULT, event.message))
-            case _:
-                pass
+    def _say(self, note: str) -> None:
+        self._note = note
+        self.recorder.note(self.elapsed_s, note)
 
-    def _watch_endpoint(self, event: RequestFinished) -> None:
-        outcome = event.record.outcome
-        if outcome in {Outcome.CONNECTION, Outcome.TIMEOUT_CONNECT}:
-            self._down += 1
-        elif outcome is not Outcome.CANCELLED:
-            self._down = 0
-
-    def _fail(self, reason: Ending) -> None:
+    def _fail(self, message: str) -> None:
         if self._state in {State.FAILED, State.CLOSED}:
             return
-        self._state, self._note, self.ending = State.FAILED, reason.message, reason
+        self._state, self._note, self.ending = State.FAILED, message, Ending(Reason.FAULT, message)
         self.finished.set()
 
     # What time brings
@@ -331,14 +282,14 @@ class Session:
             self._aggregator.measured(action.idle)
         if action.finding is not None:
             await self._found(action.finding, elapsed_s)
-        elif (move := action.move) is not None and (move.load, move.ask) != (self._target, self._ask):
-            await self._set_target(move.load, over_s=move.over_s, by="autopilot", ask=move.ask)
+        elif (move := action.move) is not None and not self._lever.holds(move.load, move.ask):
+            await self._lever.move(move.load, over_s=move.over_s, by="autopilot", ask=move.ask)
 
     async def _found(self, finding: Finding, at_s: float) -> None:
         try:
             self.recorder.found(at_s, finding)
         except LocalError as error:
-            self._fail(Ending(Reason.FAULT, error.message))
+            self._fail(error.message)
             return
         shot = self._aggregator.snapshot(at_s)
         nothing = f"nothing was answered ({shot.last_error or 'no request ended'})"
@@ -347,7 +298,7 @@ class Session:
         self.ending = Ending(Reason.FOUND, over if finding.refused is None else said)
         self._note = said
         if finding.capacity:
-            self._wanted = finding.capacity
+            self._lever.wanted = finding.capacity
         await self.stop(now=True)
 
     def _conclude(self, at_s: float) -> None:
@@ -365,7 +316,7 @@ class Session:
             # What is leased and not yet sent (its user backs off) is still to come.
             capped = self._ledger.capped if not self._ledger.outstanding else None
             reason = ending(
-                self.scenario.stop, snapshot, elapsed_s=self.elapsed_s, plan_ended=self._plan_ended,
+                self.scenario.stop, snapshot, elapsed_s=self.elapsed_s, plan_ended=self._intake.plan_ended,
                 capped=capped, guard=self._guard,
             )  # fmt: skip
             if reason is not None:
@@ -391,33 +342,20 @@ class Session:
         if first:
             self.recorder.begin()
             await self.engine.start()
-            self._started_at = self._heard_at = time.monotonic()
-        self._state, self._note, self._plan_ended, self.ending = State.RUNNING, None, False, None
+            self._started_at = self._intake.heard_at = time.monotonic()
+        self._state, self._note, self.ending = State.RUNNING, None, None
+        self._intake.plan_ended = False
         if not (first and self._timed) and not self._search.armed and not by_profile:
-            await self._set_target(self._wanted)
+            await self._lever.move(self._lever.wanted)
 
     async def _enter(self, stage: Stage) -> None:
         """The next part of a profile."""
-        if stage.to != self._target:
-            await self._set_target(stage.to, over_s=stage.ramp_s)
-        self._wanted = stage.to
-
-    @property
-    def _plays(self) -> bool:
-        """Whether a plan still has the load, whose stages may be of both kinds."""
-        return self._timed and self._level_id < len(self.scenario.load.stages)
+        if stage.to != self._lever.target:
+            await self._lever.move(stage.to, over_s=stage.ramp_s)
+        self._lever.wanted = stage.to
 
     def _turn(self, kind: LoadKind) -> bool:
-        """The load counts something else from now on; whether that is new."""
-        if kind == self._goal.kind:
-            return False
-        self._goal = replace(self._goal, kind=kind)
-        self._search = Search(self._goal)
-        return True
-
-    async def _set_target(
-        self, target: float, *, over_s: float = 0.0, by: str | None = "hand", ask: Ask | None = None
-    ) -> None:
-        self._target, self._ask = target, ask
-        self._level_id += 1
-        await self.engine.set_load(self._level_id, target, over_s, by, ask, self._goal.kind)
+        is_new = self._lever.turn(kind)
+        if is_new:
+            self._search.turn(kind)
+        return is_new
