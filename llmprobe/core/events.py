@@ -12,8 +12,8 @@ from llmprobe.core.load import LoadKind
 from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
 
-UserState = Literal["connecting", "waiting", "streaming", "backing_off", "starved", "done"]
-"""`waiting` for the first token; `starved` of a lease (the caps leave nothing to start)."""
+UserState = Literal["connecting", "waiting", "streaming", "backing_off", "idle", "starved", "done"]
+"""`waiting` for the first token; `idle` until a request of an open load is due; `starved` of a lease."""
 
 
 class RequestStarted(Struct, frozen=True, tag="started"):

@@ -57,10 +57,13 @@ class Slo(Struct, frozen=True):
         return value >= self.bound if self.metric == "goodput" else value <= self.bound
 
     def scaled(self, speed: float) -> "Slo":
-        """The same objective on an endpoint whose clock runs `speed` times faster; one user's runs so too."""
+        """The same objective on an endpoint whose clock runs `speed` times faster; one user's runs so too.
+
+        In whole microseconds: nobody reads 0.3333333333333333s.
+        """
         if self.metric not in LATENCIES or self.times is not None:
             return self
-        return Slo(self.metric, self.bound / speed, self.quantile)
+        return Slo(self.metric, round(self.bound / speed, 6), self.quantile)
 
 
 DEFAULT_SLOS = (Slo("ttft", 1.0, "p95"), Slo("tpot", 0.06, "p95"), Slo("errors", 0.01))

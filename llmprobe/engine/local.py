@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from llmprobe.core.engine import Lease, Plan, TestReply, Watch
 from llmprobe.core.errors import LocalError
@@ -150,7 +151,7 @@ class LocalEngine:
     async def _play(self, levels: Sequence[Level], end_s: float | None) -> None:
         with anyio.CancelScope() as self._playing:
             for level, following in zip(levels, [*levels[1:], None], strict=True):
-                await self._clock.until(level.start_s)
+                await self._until(level.start_s)
                 self._begin(level)
                 until_s = following.start_s if following is not None else end_s
                 if level.kind == "rate" and level.target:
@@ -160,12 +161,17 @@ class LocalEngine:
                     self._set_users(0)
                 else:
                     for at_s, users in user_steps(level):
-                        await self._clock.until(at_s)
+                        await self._until(at_s)
                         self._set_users(users)
             if end_s is not None:
-                await self._clock.until(end_s)
+                await self._until(end_s)
                 self._set_users(0)
                 self._outbox.put(PlanEnded(self._clock.now_s()))
+
+    async def _until(self, at_s: float) -> None:
+        """Wait for a moment. Who is cancelled as he wakes goes no further: the load is another's by now."""
+        await self._clock.until(at_s)
+        await checkpoint_if_cancelled()
 
     def _begin(self, level: Level) -> None:
         self._level = level
@@ -204,7 +210,7 @@ class LocalEngine:
                 step_s = min(step_s, until_s - now_s)
             now_s += step_s
             left -= step_s * rate
-            await self._clock.until(now_s)
+            await self._until(now_s)
             if left <= 1e-12 and rate > 0:
                 if self._arrived % self._crew.of in self._crew.residues:
                     self._arrive(now_s)

@@ -83,11 +83,12 @@ class VirtualUser:
 
     async def _next_work(self) -> tuple[int, float | None] | None:
         """An index to send and when it was due; None when it was retired meanwhile."""
-        self._resting = "starved"
+        self._resting = "idle" if self._turns.open_load else "starved"
         leases = self._leases
         was_dry, dry_spells = leases.dry, leases.dry_spells
         with anyio.CancelScope() as self._rest:
             due_s = await self._turns.next()
+            self._resting = "starved"
             try:
                 await self._gate.enter()
                 index = await leases.take()

@@ -22,7 +22,9 @@ _KEPT = 1 << 16
 class PtyScreen:
     """llmprobe with its screen, in a folder of its own; use it as a context manager."""
 
-    def __init__(self, folder: Path, *arguments: str, size: tuple[int, int] = (120, 36)) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, size: tuple[int, int] = (120, 36), module: str = "llmprobe"
+    ) -> None:
         columns, rows = size
         self.folder = folder
         self._fd, inner = pty.openpty()
@@ -34,7 +36,7 @@ class PtyScreen:
         here = str(Path(__file__).resolve().parents[2])
         surroundings["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "llmprobe", *arguments], cwd=folder, stdin=inner, stdout=inner,
+            [sys.executable, "-m", module, *arguments], cwd=folder, stdin=inner, stdout=inner,
             stderr=inner, start_new_session=True, env={**os.environ, **surroundings},
         )  # fmt: skip
         os.close(inner)

@@ -1,6 +1,6 @@
 """What the screen costs and how fast it answers, against bars.
 
-    python -m tests.bench.screen [--server URL] [--only start,steady,keys,stamps]
+    python -m tests.bench.screen [--server URL] [--only start,steady,hour,keys,stamps]
 
 Linux, about four minutes. The screen runs in a pseudo-terminal on the project's own `llmprobe sim fixed`, or
 on `--server URL`: any that sends `created_ns` in each chunk; {ttft_ms}, {itl_ms} and {tokens} in it are
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tests.bench.hour import MINUTES
 from tests.bench.pty_screen import PtyScreen
 
 _RATE, _TTFT_S, _TOKENS = 20_000.0, 0.2, 400
@@ -30,6 +31,7 @@ _SETTLE_S, _WINDOW_S = 6.0, 20.0
 _PRESSES = 100
 _PRESS_EVERY_S = 0.3
 _LOOK_S = 0.002
+_LONGEST_HOUR_S = 600.0
 
 
 class Figure(Struct, frozen=True):
@@ -77,6 +79,21 @@ def steady(server: str | None) -> Iterator[Figure]:
             _share(pty, _WINDOW_S, lambda: pty.press("\x04")), "% of core", 15,
         )  # fmt: skip
         yield Figure("tokens received meanwhile", _received(pty), "a second")
+
+
+def hour(_server: str | None) -> Iterator[Figure]:
+    """Memory of the screen's process over an hour that `tests.bench.hour` tells faster than it takes."""
+    with tempfile.TemporaryDirectory() as folder, PtyScreen(Path(folder), module="tests.bench.hour") as pty:
+        told = Path(folder) / "minutes"
+        began = time.monotonic()
+        for minutes in (15, 30, 45, MINUTES):
+            while not told.exists() or int(told.read_text() or 0) < minutes:
+                if time.monotonic() - began > _LONGEST_HOUR_S:
+                    raise TimeoutError(f"minute {minutes} was not reached in {_LONGEST_HOUR_S:g} s")
+                time.sleep(0.1)
+            bar = 120.0 if minutes == MINUTES else None
+            yield Figure(f"resident memory after {minutes} minutes", pty.memory() / 1e6, "MB", bar)
+        yield Figure("the hour took", time.monotonic() - began, "s")
 
 
 def keys(server: str | None) -> Iterator[Figure]:
@@ -207,7 +224,7 @@ def _stamp_error(place: Path) -> float:
 
 
 _PARTS: dict[str, Callable[[str | None], Iterator[Figure]]] = {
-    "start": start, "steady": steady, "keys": keys, "stamps": stamps,
+    "start": start, "steady": steady, "hour": hour, "keys": keys, "stamps": stamps,
 }  # fmt: skip
 
 

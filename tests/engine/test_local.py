@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from llmprobe.core.engine import Lease, Plan
-from llmprobe.core.events import Event, Interval, LeaseLow, LoadChanged, RequestFinished
+from llmprobe.core.engine import Lease, Plan, Watch
+from llmprobe.core.events import Event, Interval, LeaseLow, LoadChanged, RequestFinished, Rows
 from llmprobe.core.histogram import merged
 from llmprobe.core.load import Load
 from llmprobe.core.outcome import Outcome
@@ -254,3 +254,14 @@ async def test_users_become_a_rate_and_users_again(endpoint):
         closed = [record for record in run.records if record.level_id == 2]
         assert {record.users for record in closed} == {2}
         assert all(record.scheduled_s is None for record in closed)
+
+
+async def test_a_user_of_an_open_load_without_a_request_is_idle_not_starved(endpoint):
+    async with Run(endpoint, load=Load(arrivals="constant")) as run:
+        await run.engine.watch(Watch(rows=9))
+        await run.engine.set_load(0, 5, kind="users")
+        await run.until(20)
+        await run.engine.set_load(1, 0.2, kind="rate")
+        async with asyncio.timeout(20):
+            while {row.state for row in run.heard(Rows)[-1].rows} != {"idle"}:
+                await run.intervals(1)

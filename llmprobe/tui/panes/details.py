@@ -125,7 +125,7 @@ def _goals(view: View, width: int, ink: Ink) -> list[Line]:
     wide = width >= _WITH_N
     title = padded(f"Objectives, last {WINDOW_S:.0f} s", width - 5)
     lines: list[Line] = [[(title, ink.strong), ("    n" if wide else "", ink.dim)]]
-    name = width - 20 - (5 if wide else 0)
+    name = width - 21 - (5 if wide else 0)
     for goal in goals(view):
         glyph, style = goal.look(ink)
         n = f"{goal.n or NONE_YET:>5}" if wide else ""
@@ -133,7 +133,7 @@ def _goals(view: View, width: int, ink: Ink) -> list[Line]:
         lines.append(
             [
                 (f"{glyph} ", style), (padded(str(goal.slo), name), ink.text),
-                (f"{_value(goal):>8}", ink.text), (f"{goal.margin:>10}", margin), (n, ink.dim),
+                (f"{_value(goal):>8}", ink.text), (f"{goal.margin:>11}", margin), (n, ink.dim),
             ]
         )  # fmt: skip
     return lines

@@ -16,6 +16,7 @@ _STATES: dict[UserState, tuple[str, str, str]] = {
     "waiting": ("◌", "dim", "waiting for the first token"),
     "streaming": ("▸", "good", ""),
     "backing_off": ("↺", "limited", "backing off"),
+    "idle": ("·", "dim", "until a request is due"),
     "starved": ("$", "warn", "a cap leaves nothing to start"),
     "done": ("✓", "dim", "done"),
 }
