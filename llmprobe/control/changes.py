@@ -6,13 +6,15 @@ _DRIFT = 1.15
 """How much the pace of tokens may move between two visits to one load."""
 _HINT = 1.06
 """A change so large is worth a longer look."""
-_WATCH_S, _WATCH_LONG_S = 45.0, 120.0
+_WATCH_S, _WATCH_LONG_S = 60.0, 120.0
 """How long that look is: where it is a drift already, and where it may become one."""
 _FRESH_S = 120.0
 _APART_S = 45.0
 """Between the first answers and those that may differ from them."""
-_SPELL_S = 60.0
+_SPELL_S = 75.0
 """Longer than a neighbour's spell: noise shows both its paces in it."""
+_AT_TIMES = 6
+"""Of so many answers one is as fast as before, where it is at times."""
 _PACES, _ENOUGH = 5, 12
 """Answers that tell a pace, and that tell it well."""
 _ODD = 1.08
@@ -35,14 +37,13 @@ def reference_done(evidence: Evidence, now_s: float) -> bool:
 
 def suspicious(evidence: Evidence) -> bool:
     """Whether a later stay's pace is off the straight line through the climb: reason to look again."""
-    paced = [(s.load, _median(s.pace())) for s in evidence.stays if s.held and len(s.pace()) >= 3]
-    known = [(load, pace) for load, pace in paced if pace is not None]
+    known = [(s.load, _middle(s.pace())) for s in evidence.stays if s.held and len(s.pace()) >= 3]
     rising = 1
     while rising < len(known) and known[rising][0] > known[rising - 1][0]:
         rising += 1
-    (first, first_s), (top, top_s) = known[0], known[rising - 1]
     if rising < 2 or rising == len(known):
         return False
+    (first, first_s), (top, top_s) = known[0], known[rising - 1]
     slope = (top_s - first_s) / (top - first)
     return any(
         not 1 / _ODD <= pace_s / (first_s + slope * (load - first)) <= _ODD
@@ -65,22 +66,23 @@ def drift_of(evidence: Evidence) -> str | None:
     """How the pace at the reference moved for good, if it did."""
     if _moved(evidence) < _DRIFT:
         return None
-    before, after = (_quartiles(paces) for paces in _ends(evidence))
-    if before[0] <= after[2] and after[0] <= before[2]:
-        # The middle halves overlap: at times it is as fast as it was.
+    early, late = (sorted(paces) for paces in _ends(evidence))
+    if late[len(late) // _AT_TIMES] <= early[-1 - len(early) // 4]:
+        # At times it is as fast as it was.
         return None
-    ratio = after[1] / before[1]
-    change = f"{ratio - 1:.0%} longer" if ratio > 1 else f"{1 - ratio:.0%} less long"
-    return f"a token took {change} than before, at the same load of {reference_load(evidence):g}"
+    longer = _middle(late) / _middle(early) - 1
+    return f"a token took {longer:.0%} longer than before, at the same load of {reference_load(evidence):g}"
 
 
 def _moved(evidence: Evidence) -> float:
-    """The larger pace over the smaller, of the first answers at the reference and the last; 1 if too few."""
+    """The pace of the last answers at the reference over that of the first; 1 if too few.
+
+    What has become faster, as from a cold start or with more replicas, holds what it held all the more.
+    """
     early, late = _ends(evidence)
     if min(len(early), len(late)) < _PACES:
         return 1.0
-    before, after = _quartiles(early)[1], _quartiles(late)[1]
-    return max(before / after, after / before)
+    return _middle(late) / _middle(early)
 
 
 def _ends(evidence: Evidence) -> tuple[list[float], list[float]]:
@@ -103,17 +105,12 @@ def _paces(evidence: Evidence) -> list[tuple[float, float]]:
     return sorted(one for stay in stays for one in stay.paced())
 
 
-def _quartiles(paces: list[float]) -> tuple[float, float, float]:
-    pace = sorted(paces)
-    return pace[len(pace) // 4], pace[len(pace) // 2], pace[-1 - len(pace) // 4]
-
-
 def noise(evidence: Evidence) -> str | None:
     """A load that failed once and held another time."""
     both = set(evidence.failed()) & set(evidence.held())
     return f"{min(both):g} failed at one time and held at another" if both else None
 
 
-def _median(values: list[float]) -> float | None:
-    """The middle one, the upper of two."""
-    return sorted(values)[len(values) // 2] if values else None
+def _middle(values: list[float]) -> float:
+    """The median, the upper of two."""
+    return sorted(values)[len(values) // 2]

@@ -68,7 +68,16 @@ def refusal(evidence: Evidence, why: str, *, drift: str | None = None) -> Findin
 
 
 def _cause(evidence: Evidence, capacity: float, *, nothing_failed: bool) -> tuple[Cause, str | None]:
+    """What binds at the lowest load that failed above the capacity."""
     if nothing_failed:
         return "none", None
-    cause, slo = evidence.cause(capacity)
-    return ("zero" if capacity == 0 else cause), slo
+    above = (stay for stay in evidence.stays if stay.held is False and stay.load > capacity)
+    failing = min(above, key=lambda stay: (stay.load, -stay.to_s))
+    rule = evidence.rules[failing.why]
+    if capacity == 0:
+        return "zero", rule.name
+    if evidence.limited_at(failing):
+        return "rate_limit", rule.name
+    if evidence.goal.kind == "rate" and rule.latency and failing.grew:
+        return "instability", rule.name
+    return rule.slo.metric, rule.name

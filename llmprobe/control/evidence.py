@@ -6,7 +6,7 @@ from llmprobe.control.judge import Judge
 from llmprobe.control.posterior import Posterior
 from llmprobe.control.verdicts import Constraint, constraints
 from llmprobe.control.visits import Stay, as_evidence, limited_share
-from llmprobe.core.finding import Cause, Visit
+from llmprobe.core.finding import Visit
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.tick import Goal, Tick
 
@@ -29,6 +29,8 @@ _COLD = 1.8
 """How many times as long as now an answer of a cold endpoint took, a token."""
 _COLD_S = 60.0
 """The longest wait for a cold endpoint to become warm."""
+WINDOW_S = 60.0
+"""The longest window that a rate limit is believed to count in."""
 _PATIENCE_S = 30.0
 """The longest wait for a load to settle after a fall, or three residences."""
 
@@ -124,6 +126,15 @@ class Evidence:
         # What got through before the limit was reached is gone after a residence.
         return self.judge.tally(stay, stay.why)[1] > _REFUSALS and stay.held_s >= self.residence_s
 
+    def lingering_s(self, stay: Stay) -> float:
+        """How long a load above this one may still be felt here: a residence, or a limit's window."""
+        window_s = WINDOW_S / self.goal.speed if self.limited_at(stay) and stay.shut else 0.0
+        return max(self.residence_s, window_s)
+
+    def turned_over(self, stay: Stay) -> bool:
+        """Whether it lasted as long as a request does on average: what ends before that is what is short."""
+        return stay is self.stays[0] or stay.held_s >= self.turnover_s
+
     def _warm_up(self, first: Stay) -> None:
         """What a cold endpoint answered before it was warm doesn't count."""
         pace = sorted((s.started_s, s.e2e_s / max(1, s.tokens)) for s in first.counting() if s.completed)
@@ -162,16 +173,27 @@ class Evidence:
         )
         for stay in self.stays:
             n, bad = self.judge.tally(stay, k) if stay.settled else (0, 0.0)
-            if not n and stay.held is False and stay.why == k:
+            if stay.held is False and stay.why == k and bad <= self.rules[k].budget * n:
+                # It failed while users still came: those who came after say nothing of it yet.
                 n, bad = stay.tally(k, 0.0, ramping=True)
             # What a bucket let through while it was full says nothing of its limit.
-            if n and not stay.spoiled and stay.to_s > empty_s:
+            if n and not stay.spoiled and stay.to_s > empty_s and not self._refuted(stay):
                 weight = 1 / self.judge.effect(stay, k)
                 if bad > max(3 * self.rules[k].budget, _CLEAR) * n:
                     # Far beyond the budget the curve's shape would count for more than where it crosses it.
                     weight = min(weight, _CLEAR_N / n)
                 rows.append((stay.load, n * weight, bad * weight))
         return rows
+
+    def _refuted(self, stay: Stay) -> bool:
+        """Whether it held, but a longer stay at no more load failed later: a queue takes time to build up."""
+        return stay.held is True and any(
+            later.held is False
+            and later.load <= stay.load
+            and later.from_s > stay.from_s
+            and later.held_s > stay.held_s
+            for later in self.stays
+        )
 
     def _refused(self, stay: Stay) -> bool:
         return stay.held is False and self.limited_at(stay)
@@ -204,8 +226,10 @@ class Evidence:
         return below, min(load for load in self.failed() if load > below)
 
     def candidate(self, share: float) -> float:
-        """A load that can be asked for, at this quantile of the break."""
-        return self.rounded(self.posterior.quantile(share))
+        """A load that can be asked for, at this quantile of the break, below what failed when last tried."""
+        last = {stay.load: stay.held for stay in self.stays if stay.held is not None}
+        failing = [load - self.step(load) for load, held in last.items() if not held]
+        return max(self.least, self.rounded(min([self.posterior.quantile(share), *failing])))
 
     def step(self, load: float) -> float:
         """The finest difference of loads that matters."""
@@ -225,6 +249,11 @@ class Evidence:
             if not far and (n < _SHOWN_N or bad > rule.budget * n):
                 return True
         return False
+
+    def keeps_latency(self, load: float) -> bool:
+        """Whether a load that a rate limit lets through is likelier than not to keep the other objectives."""
+        rules = [k for k, rule in enumerate(self.rules) if rule.latency]
+        return all(self.posterior.holds_alone(k, load) >= 0.5 for k in rules)
 
     @property
     def limited(self) -> bool:
@@ -248,18 +277,6 @@ class Evidence:
         """Whether loads failed at two times, so far apart that it isn't one bad moment."""
         times = [stay.to_s for stay in self.stays if stay.held is False]
         return times[-1] - times[0] >= seconds
-
-    def cause(self, capacity: float) -> tuple[Cause, str]:
-        """What binds at the lowest load that failed above the capacity."""
-        failing = min(
-            (s for s in self.stays if s.held is False and s.load > capacity), key=lambda s: (s.load, -s.to_s)
-        )
-        rule = self.rules[failing.why]
-        if self.limited_at(failing):
-            return "rate_limit", rule.name
-        if self.goal.kind == "rate" and rule.latency and failing.grew:
-            return "instability", rule.name
-        return rule.slo.metric, rule.name
 
     # Small things
 

@@ -80,6 +80,15 @@ class Judge:
                 return True
         return False
 
+    def refused(self, stay: Stay, since_s: float) -> bool:
+        """Whether more requests got a 429 since then than may fail; then `why` tells of what objective."""
+        n, bad = stay.refused(since_s)
+        for k, rule in enumerate(self.rules):
+            if rule.slo.metric in {"errors", "goodput"} and bad > max(1.0, rule.budget * n):
+                stay.why = k
+                return True
+        return False
+
     def easy(self, stay: Stay) -> bool:
         """Whether all durations stay far below their bounds."""
         for k, rule in enumerate(self.rules):

@@ -4,7 +4,8 @@ WARM     one user, until its times are steady
 CLIMB    up to four times as many, until a load fails
 ZOOM     where the break most likely is, until that is narrow
 CONFIRM  a load below it, for long enough
-CHECK    what failed, a second time; after a long search, an early load again
+CHECK    what failed, a second time
+LOOK     an early load again, at times and before anything is claimed: whether the endpoint has changed
 """
 
 from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious, undecided
@@ -16,20 +17,22 @@ from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Goal
 
-_NARROW, _NARROWER = 1.2, 1.08
+_NARROW, _NARROWER = 1.2, 1.12
 """High over low of an interval that is narrow enough; while it is early, narrower still."""
 _EARLY_S = 40.0
-_CANDIDATE, _TRY = 0.35, 0.5
+_CLOSE = 0.09
+"""How near, as a share, the load that failed is to the one that holds where none between is needed."""
+_CANDIDATE, _TRY = 0.35, 0.4
 """The quantiles of the break at which a capacity is confirmed, and the next load is tried."""
 _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
 _OVER_S, _OVER = 700.0, 80
 """From when on it says what it has."""
-_CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 20, 40, 100, 8
+_WARM_N, _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 8, 20, 40, 80, 8
 _CONFIRM_S, _CONFIRM = 30.0, 4
 """How long a load is held to confirm it: seconds, and turnovers."""
-_REFERENCE_AFTER_S = 85.0
-"""A search that was shorter leaves no time for a drift worth a visit."""
+_LOOK_AFTER_S = 90.0
+"""From when on it looks back: a shorter search leaves no time for a drift worth a visit."""
 _COLD_S = 60.0
 """Before that, what fails at the least load may be a cold start."""
 _CHANGED = "the endpoint changed while it was measured"
@@ -52,25 +55,33 @@ class Knee:
             not evidence.failed() or evidence.spoiled_at <= min(evidence.failed())
         ):
             return refusal(evidence, f"the probe was the bottleneck ({evidence.bound})")
-        held = evidence.held()
-        if not held and not evidence.failed():
+        if not evidence.held() and not evidence.failed():
             return Plan(
                 evidence.least,
-                _CLIMB_N,
+                _WARM_N,
                 f"learns how fast {evidence.called(evidence.least)} is answered",
                 eager=True,
             )
         if self._is_past(evidence, _OVER_S, _OVER):
             return self.last(evidence)
+        plan = self._search(evidence)
+        if isinstance(plan, Finding) and plan.capacity != 0:
+            return self._look_back(evidence) or self._unless_changed(evidence, plan)
+        return plan
+
+    def _search(self, evidence: Evidence) -> Plan | Finding:
         if not evidence.failed():
-            return self._climb(evidence, max(held))
+            return self._climb(evidence, max(evidence.held()))
         if evidence.limited and max(evidence.failed()) > evidence.least:
-            return self._descend(evidence)
-        if self._now_s >= self._seconds(_REFERENCE_AFTER_S):
-            if (plan := self._look_back(evidence)) is not None:
+            plan = under_limit(evidence)
+            if isinstance(plan, Plan):
                 return plan
-            if (drift := drift_of(evidence)) is not None:
-                return refusal(evidence, _CHANGED, drift=drift)
+            if evidence.keeps_latency(plan):
+                return ending(evidence, plan)
+        if (look := self._look_back(evidence)) is not None:
+            return look
+        if (drift := drift_of(evidence)) is not None:
+            return refusal(evidence, _CHANGED, drift=drift)
         if evidence.zero():
             return self._none(evidence)
         return (
@@ -94,10 +105,6 @@ class Knee:
             return Plan(evidence.least, 0, f"waits whether {least} is answered faster once it is warm")
         return ending(evidence, 0.0)
 
-    def _descend(self, evidence: Evidence) -> Plan | Finding:
-        plan = under_limit(evidence)
-        return plan if isinstance(plan, Plan) else self._look_back(evidence) or self._end(evidence, plan)
-
     def _zoom(self, evidence: Evidence) -> Plan | None:
         low, high = evidence.interval()
         below, above = evidence.bracket()
@@ -105,7 +112,7 @@ class Knee:
         wanted = _NARROWER if self._now_s < self._seconds(_EARLY_S) else _NARROW
         narrow = high <= low * wanted or evidence.rounded(high) - evidence.rounded(low) <= step
         late = self._is_past(evidence, _LATE_S, _LATE) and not too_wide(evidence, low, high)
-        if narrow or late or above - below <= step * 1.001:
+        if narrow or late or above - below <= max(step * 1.001, _CLOSE * above):
             return None
         middle = evidence.posterior.quantile(_TRY)
         hint = hint_of(evidence)
@@ -154,16 +161,12 @@ class Knee:
         return Plan(load, n, f"holds {evidence.called(load)} to confirm", held_s=held_s, sure=True)
 
     def _check(self, evidence: Evidence) -> Plan | None:
-        """A second failure apart from the first; and after a long search, a low level again."""
-        if not evidence.failed_apart(self._seconds(_APART_S)):
-            load = min(evidence.failed())
-            return Plan(
-                load,
-                _BATCH_N,
-                f"checks {evidence.called(load)} a second time: it failed once",
-                held_s=evidence.residence_s,
-            )
-        return self._look_back(evidence)
+        """A second failure apart from the first."""
+        if evidence.failed_apart(self._seconds(_APART_S)):
+            return None
+        load = min(evidence.failed())
+        says = f"checks {evidence.called(load)} a second time: it failed once"
+        return Plan(load, _BATCH_N, says, held_s=evidence.residence_s)
 
     def _look_back(self, evidence: Evidence) -> Plan | None:
         """An early load again, to see whether the endpoint has changed; longer where it seems so."""
@@ -173,42 +176,41 @@ class Knee:
             stay = evidence.stay
             so_far_s = stay.held_s if stay is not None and stay.load == load else 0.0
             return Plan(load, 0, says, held_s=so_far_s + self._seconds(_LOOK_S))
-        short = self._now_s < self._seconds(_REFERENCE_AFTER_S)
-        if (
-            reference_done(evidence, self._now_s)
-            or load >= max(evidence.held(), default=0.0)
-            or (short and not suspicious(evidence))
-        ):
+        early = self._now_s < self._seconds(_LOOK_AFTER_S)
+        if reference_done(evidence, self._now_s) or (early and not suspicious(evidence)):
             return None
         says = f"goes back to {evidence.called(load)} to see whether the endpoint has changed"
         return Plan(load, _REFERENCE_N, says)
 
     def _conclude(self, evidence: Evidence) -> Plan | Finding:
         candidate = max(evidence.least, evidence.candidate(_CANDIDATE))
-        if too_wide(evidence, *evidence.interval()):
-            says = f"stays at {evidence.called(candidate)}: too little is known"
-            return Plan(candidate, _BATCH_N, says, held_s=3 * evidence.residence_s)
-        return self._end(evidence, self._confirmed_near(evidence, candidate) or candidate)
+        low, high = evidence.interval()
+        if too_wide(evidence, low, high):
+            _, above = evidence.bracket()
+            load = above if high > above * _NARROW and evidence.stays[-1].load != above else candidate
+            says = f"visits {evidence.called(load)} again: too little is known"
+            return Plan(load, _BATCH_N, says, held_s=3 * evidence.residence_s)
+        return ending(evidence, self._confirmed_near(evidence, candidate) or candidate)
 
-    def _end(self, evidence: Evidence, capacity: float) -> Finding:
-        if (drift := drift_of(evidence)) is not None:
-            return refusal(evidence, _CHANGED, drift=drift)
-        return ending(evidence, capacity)
+    def _unless_changed(self, evidence: Evidence, finding: Finding) -> Finding:
+        drift = drift_of(evidence)
+        return finding if drift is None else refusal(evidence, _CHANGED, drift=drift)
 
     def last(self, evidence: Evidence) -> Finding:
         """The largest load that was confirmed."""
         if evidence.failed() and evidence.zero():
             return ending(evidence, 0.0)
+        return self._unless_changed(evidence, self._by_now(evidence))
+
+    def _by_now(self, evidence: Evidence) -> Finding:
         confirmed = self._confirmed(evidence) or evidence.confirmed(_CLIMB_N, self._seconds(_CONFIRM_S / 2))
         if not confirmed:
-            if (drift := drift_of(evidence)) is not None:
-                return refusal(evidence, _CHANGED, drift=drift)
             return refusal(evidence, "too few requests counted to confirm any load")
         if max(confirmed) < self._goal.most and max(evidence.failed(), default=0.0) <= max(confirmed):
             return refusal(
                 evidence, f"it ended before anything broke: {evidence.called(max(confirmed))} held"
             )
-        return self._end(evidence, max(confirmed))
+        return ending(evidence, max(confirmed))
 
     def toward(self, evidence: Evidence) -> float | None:
         """The load that it would confirm."""

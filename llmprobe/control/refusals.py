@@ -9,12 +9,12 @@ import math
 
 from msgspec import Struct
 
-from llmprobe.control.evidence import Evidence
+from llmprobe.control.evidence import WINDOW_S, Evidence
 from llmprobe.control.search import Plan
 from llmprobe.control.visits import Stay
 
-WINDOW_S = 60.0
-"""How long a load is held to confirm it: limits count by the minute."""
+_HOLD, _HOLD_N = 2, 30
+"""How long a load is held: windows, so that one of them is whole, and requests."""
 _WAIT_N = 40
 _STEP = 0.93
 """The next load over one that failed, at the most."""
@@ -44,8 +44,13 @@ def under_limit(evidence: Evidence) -> Plan | float:
         return descent.load
     if descent.waits:
         return Plan(descent.load, _WAIT_N, f"waits at {load} for the rate limit to let something through")
-    seconds = WINDOW_S / evidence.goal.speed
-    return Plan(descent.load, 0, f"holds {load} under the rate limit", held_s=seconds)
+    return Plan(
+        descent.load,
+        _HOLD_N,
+        f"holds {load} under the rate limit",
+        held_s=_HOLD * WINDOW_S / evidence.goal.speed,
+        counts_refusals=True,
+    )
 
 
 def descend(evidence: Evidence) -> Descent:
@@ -69,6 +74,8 @@ def descend(evidence: Evidence) -> Descent:
         return Descent(last.load, waits=True)
     step = evidence.step(last.load)
     room, sure = _room(evidence, last)
+    n, bad = last.refused(last.settled_s)
+    room = max(room, last.load * (1 - bad / n) if n else 0.0)
     load = min(room, _STEP * last.load, last.load - step)
     return Descent(max(evidence.least, evidence.rounded(max(load, (_SURE if sure else _PLUNGE) * last.load))))
 

@@ -39,6 +39,8 @@ class Plan(Struct, frozen=True):
     """Whether fewer verdicts do while the bounds are far."""
     sure: bool = False
     """Whether it takes more verdicts where these are not clear."""
+    counts_refusals: bool = False
+    """Whether no more of the last requests may be refused than the errors that are allowed."""
 
 
 class Policy(Protocol):
@@ -105,10 +107,16 @@ class Search:
         if stay.spoiled:
             return True
         failing = evidence.judge.failing(stay)
+        if failing and stay.lingers(evidence.lingering_s(stay)):
+            return False
         if not (evidence.learned(stay) if failing else self._enough(stay, plan)):
             return False
         long = evidence.judge.count(stay) >= _LONG_N
-        stay.held = not (failing or (long and evidence.judge.over_budget(stay)))
+        stay.held = not (
+            failing
+            or (long and evidence.judge.over_budget(stay))
+            or (plan.counts_refusals and evidence.judge.refused(stay, stay.to_s - 0.75 * plan.held_s))
+        )
         return True
 
     def _enough(self, stay: Stay, plan: Plan) -> bool:
@@ -116,7 +124,8 @@ class Search:
             return False
         n = self._evidence.judge.count(stay)
         if plan.eager and n >= min(_EAGER_N, 1 + plan.load):
-            return self._evidence.steady(stay) and (n >= plan.n or self._evidence.judge.easy(stay))
+            shown = n >= plan.n or self._evidence.judge.easy(stay)
+            return shown and self._evidence.steady(stay) and self._evidence.turned_over(stay)
         enough = n >= plan.n and stay.held_s >= plan.held_s
         return enough and (not plan.sure or n >= _LONG_N or self._evidence.judge.clear(stay))
 

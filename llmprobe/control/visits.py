@@ -69,6 +69,8 @@ class Stay:
         """Answers under way that had begun, at the most."""
         self.fell = before is not None and before.load > self.load
         self._left_over: int | None = None
+        self._anew = False
+        """Whether it began to count a second time."""
         self._ramp_s = tick.over_s
         self._residence_s = residence_s
         self._patience_s = patience_s
@@ -136,6 +138,15 @@ class Stay:
         if gone or tick.at_s >= self.from_s + self._patience_s:
             self.settled_s = tick.at_s
 
+    def lingers(self, seconds: float) -> bool:
+        """Whether what fails here may be what a fall left behind; after so long it counts anew, once."""
+        if not self.fell or self._anew:
+            return False
+        if self.held_s >= seconds:
+            self._anew = True
+            self.settled_s = self.to_s
+        return True
+
     @property
     def settled(self) -> bool:
         """Whether what is sent now counts."""
@@ -198,6 +209,11 @@ class Stay:
                     violations += verdict
         self._tallies[key] = n, violations
         return n, violations
+
+    def refused(self, since_s: float) -> tuple[int, int]:
+        """Of the requests sent since then that ended, how many there are, and how many got a 429."""
+        outcomes = [s.outcome for s in self.counting() if s.started_s >= since_s and s.outcome is not None]
+        return len(outcomes), outcomes.count(Outcome.RATE_LIMITED)
 
     def values(self, rule: int) -> list[float]:
         """What the requests that count showed of a bounded duration."""

@@ -168,6 +168,64 @@ def test_an_endpoint_that_slowed_down_meanwhile_gives_no_answer(bench):
     assert "a token took" in finding.drift
 
 
+def test_a_change_is_looked_for_before_the_most_is_said_to_hold(bench):
+    drifting = bench(lambda load, index, at_s: (0.2, (0.1 + 0.005 * load) * (1 + at_s / 600), OK))
+    finding = drifting.search(knee(most=20, slos=parse_slos(["p95 ttft < 1s"])))
+    assert finding.refused == "the endpoint changed while it was measured"
+
+
+def test_a_change_is_looked_for_under_a_rate_limit_too(bench):
+    def limited(load, index, at_s):
+        refused = load > 12 and index % int(load) >= 12
+        return (0.2, 0.05 * (1 + at_s / 400), Outcome.RATE_LIMITED if refused else OK)
+
+    finding = bench(limited).search(knee(slos=parse_slos(["p95 ttft < 1s", "errors < 1%"])), at_most_s=3000)
+    assert finding.refused == "the endpoint changed while it was measured"
+
+
+def test_an_endpoint_that_became_faster_holds_what_it_held(bench):
+    def warming(load, index, at_s):
+        return (0.2 + max(0.0, load - 10) * 0.4, 0.1 if at_s < 25 else 0.05, OK)
+
+    finding = bench(warming).search(knee(slos=parse_slos(["p95 ttft < 1s"])))
+    assert finding.drift is None
+    assert finding.capacity == pytest.approx(12, abs=1)
+
+
+def test_a_rate_limit_does_not_hide_an_objective_that_not_one_user_keeps(bench):
+    def slow(load, index, at_s):
+        refused = load > 6 and index % int(load) >= 6
+        return (1.5 if index % 8 == 3 else 0.2, 0.05, Outcome.RATE_LIMITED if refused else OK)
+
+    finding = bench(slow).search(knee(), at_most_s=3000)
+    assert finding.capacity in {0, None}
+
+
+def test_a_window_of_a_minute_is_held_for_a_whole_one(bench):
+    """The first 200 requests of each minute are let through: not one user more than that makes."""
+    minute = {}
+
+    def limited(load, index, at_s):
+        let = minute.setdefault(int(at_s // 60), [])
+        let += [index] if len(let) < 200 else []
+        return (0.2, 0.07, OK if index in let[-1:] else Outcome.RATE_LIMITED)
+
+    finding = bench(limited).search(knee(slos=parse_slos(["p95 ttft < 1s", "errors < 1%"])), at_most_s=3000)
+    most = 200 / 60 * (0.2 + 39 * 0.07)
+    assert finding.cause == "rate_limit"
+    assert 0.75 * most < finding.capacity <= most + 0.5
+
+
+def test_a_load_above_one_that_failed_is_not_confirmed(bench):
+    endpoint, strategy = bench(queue(10)), knee()
+    failed = []
+    while (action := endpoint.step(strategy)).finding is None:
+        if action.move is not None and "confirm" in action.says:
+            assert action.move.load < min(failed)
+        failed = [stay.load for stay in strategy._evidence.stays if stay.held is False]
+    assert failed
+
+
 def test_it_ends_when_the_requests_are_spent(bench):
     endpoint = bench(queue(10))
     endpoint.requests_left = 0

@@ -46,3 +46,32 @@ def test_what_is_about_to_be_refused_is_not_under_way(bench):
 
 def test_a_short_stay_tells_no_cap(bench):
     assert stayed(bench(capped), users=12, seconds=2).full is None
+
+
+def test_what_a_fall_left_behind_is_counted_anew_once(bench):
+    endpoint = bench(capped)
+    before = stayed(endpoint, users=30, seconds=10)
+    endpoint.move(10)
+    tick = endpoint.tick()
+    stay = Stay(tick, before=before, by="autopilot", kind="users", residence_s=1.0, patience_s=30.0)
+    while stay.held_s < 3:
+        stay.take(endpoint.tick(), RULES)
+    assert stay.lingers(5.0)
+    assert stay.held_s == 3
+    assert stay.lingers(2.0)
+    assert stay.held_s == 0
+    assert not stay.lingers(0.0)
+
+
+def test_after_a_rise_nothing_lingers(bench):
+    assert not stayed(bench(capped), users=12, seconds=10).lingers(0.0)
+
+
+def test_refusals_are_counted_from_a_moment_on(bench):
+    later = stayed(
+        bench(lambda load, index, at_s: (0.2, 0.02, Outcome.RATE_LIMITED if at_s < 10 else Outcome.OK)),
+        users=5, seconds=20,
+    )  # fmt: skip
+    assert later.refused(0.0)[1] > 0
+    assert later.refused(10.0)[1] == 0
+    assert later.refused(10.0)[0] > 20
