@@ -95,7 +95,8 @@ def _ends(evidence: Evidence) -> tuple[list[float], list[float]]:
 
 def _late(evidence: Evidence) -> list[tuple[float, float]]:
     paces = _paces(evidence)
-    return [one for one in paces if one[0] >= paces[0][0] + _APART_S / evidence.goal.speed]
+    first = paces[:_PACES]
+    return [one for one in paces if one[0] >= first[-1][0] + _APART_S / evidence.goal.speed]
 
 
 def _paces(evidence: Evidence) -> list[tuple[float, float]]:

@@ -183,6 +183,12 @@ def test_a_change_is_looked_for_under_a_rate_limit_too(bench):
     assert finding.refused == "the endpoint changed while it was measured"
 
 
+def test_a_change_is_seen_where_nothing_is_less_than_what_holds(bench):
+    drifting = bench(lambda load, index, at_s: (0.2 if load < 2 else 2.0, 0.1 * (1 + at_s / 500), OK))
+    finding = drifting.search(knee(slos=parse_slos(["p95 ttft < 1s"])), at_most_s=3000)
+    assert finding.refused == "the endpoint changed while it was measured"
+
+
 def test_an_endpoint_that_became_faster_holds_what_it_held(bench):
     def warming(load, index, at_s):
         return (0.2 + max(0.0, load - 10) * 0.4, 0.1 if at_s < 25 else 0.05, OK)
@@ -203,7 +209,7 @@ def test_a_rate_limit_does_not_hide_an_objective_that_not_one_user_keeps(bench):
 
 def test_a_window_of_a_minute_is_held_for_a_whole_one(bench):
     """The first 200 requests of each minute are let through: not one user more than that makes."""
-    minute = {}
+    minute: dict[int, list[int]] = {}
 
     def limited(load, index, at_s):
         let = minute.setdefault(int(at_s // 60), [])
@@ -218,7 +224,7 @@ def test_a_window_of_a_minute_is_held_for_a_whole_one(bench):
 
 def test_a_load_above_one_that_failed_is_not_confirmed(bench):
     endpoint, strategy = bench(queue(10)), knee()
-    failed = []
+    failed: list[float] = []
     while (action := endpoint.step(strategy)).finding is None:
         if action.move is not None and "confirm" in action.says:
             assert action.move.load < min(failed)
