@@ -44,3 +44,8 @@ def test_what_runs_without_a_screen_loads_none(module):
 
 def test_the_table_of_strategies_loads_no_numpy_until_one_is_made():
     assert "numpy" not in _loaded_by("from llmprobe.control import STRATEGIES")
+
+
+def test_a_first_frame_waits_for_no_client_no_plot_and_no_report():
+    later = {"httpx", "plotext", "tiktoken", "numpy", "llmprobe.session.recorder", "llmprobe.report.make"}
+    assert _loaded_by("import llmprobe.tui.app").isdisjoint(later)

@@ -7,16 +7,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from llmprobe.core.engine import TestReply, Watch
 from llmprobe.core.finding import Finding
 from llmprobe.core.load import LoadKind, Stage
 from llmprobe.core.scenario import Scenario
-from llmprobe.report.result import Result
-from llmprobe.session.recorder import Saved
 from llmprobe.session.view import State, View
 from llmprobe.tui.chronicle import LONGEST, Happening, happenings
+
+if TYPE_CHECKING:
+    # With the reports; a first frame does not wait for them.
+    from llmprobe.report.result import Result
+    from llmprobe.session.recorder import Saved
 
 POLL_EVERY_S = 0.25
 _HAND_LOOKS = 4
@@ -56,10 +59,10 @@ class ProbeSession(Protocol):
     def mark(self, text: str) -> None:
         """Write a note beside the figures of this moment."""
 
-    def save(self, name: str, path: Path | None = None) -> Saved:
+    def save(self, name: str, path: Path | None = None) -> "Saved":
         """Write the scenario that repeats this session."""
 
-    async def result(self) -> Result:
+    async def result(self) -> "Result":
         """What was measured until now, with its verdict."""
 
     async def raise_caps(self, max_requests: int | None, max_usd: float | None) -> None:
