@@ -120,6 +120,7 @@ def _wait_until_gone(pids: list[int]) -> None:
         time.sleep(0.02)
 
 
+_SMOKE = Path(__file__).parents[1] / "scenarios" / "smoke.toml"
 _ENTER_SCREEN = b"\x1b[?1049h"
 _needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="/proc is Linux's")
 
@@ -202,6 +203,16 @@ def test_however_it_is_left_the_run_is_written_and_no_process_stays(terminal, tm
     _wait_until_gone(pids)
     (folder,) = (tmp_path / "llmprobe-runs").iterdir()
     assert json.loads((folder / "result.json").read_text())["totals"]["requests"] > 0
+
+
+@_needs_proc
+def test_a_screen_with_nothing_to_draw_ends_with_its_terminal_too(terminal):
+    llmprobe = terminal(str(_SMOKE))
+    llmprobe.shows("space Start")
+    pids = [llmprobe.process.pid, *_children(llmprobe.process.pid)]
+    llmprobe.hang_up()
+    assert llmprobe.process.wait(_PATIENCE_S) == 129
+    _wait_until_gone(pids)
 
 
 def test_a_process_that_was_stopped_and_goes_on_is_as_before(terminal):
