@@ -150,7 +150,9 @@ class Recorder:
         if (self.folder / EVENTS).exists():
             return
         with contextlib.suppress(OSError):
-            (self.folder / RECORDS).unlink(missing_ok=True)
+            # An idle screen has its seconds written, too.
+            for name in (RECORDS, SERIES):
+                (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _keep(self, record: RequestRecord) -> None:

@@ -213,6 +213,7 @@ async def test_tokens_are_counted_here_where_the_server_does_not_say(open_, scen
 async def test_nothing_is_left_behind_where_nothing_was_started(open_, scenario):
     session = await open_(scenario)
     pids = session.engine.pids
+    await _until((session.recorder.folder / "series.jsonl").exists)
     assert await session.close() is None
     assert not session.recorder.folder.exists()
     assert session.engine.pids == ()
