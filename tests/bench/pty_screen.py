@@ -19,6 +19,13 @@ _PATIENCE_S = 60.0
 _KEPT = 1 << 16
 
 
+def surroundings() -> dict[str, str]:
+    """This environment, for a process that runs this tree as an installed one runs: its bytecode kept."""
+    here = str(Path(__file__).resolve().parents[2])
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
+
+
 class PtyScreen:
     """llmprobe with its screen, in a folder of its own; use it as a context manager."""
 
@@ -29,15 +36,13 @@ class PtyScreen:
         self.folder = folder
         self._fd, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        surroundings = {
+        terminal = {
             "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8",
             "XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state"),
         }  # fmt: skip
-        here = str(Path(__file__).resolve().parents[2])
-        surroundings["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], cwd=folder, stdin=inner, stdout=inner,
-            stderr=inner, start_new_session=True, env={**os.environ, **surroundings},
+            stderr=inner, start_new_session=True, env=surroundings() | terminal,
         )  # fmt: skip
         os.close(inner)
         self._seen = bytearray()

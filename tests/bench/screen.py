@@ -9,7 +9,6 @@ filled in. CPU is user and system time of the screen's own process; that of work
 
 import argparse
 import json
-import os
 import re
 import resource
 import statistics
@@ -24,7 +23,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.bench.hour import MINUTES
-from tests.bench.pty_screen import PtyScreen
+from tests.bench.pty_screen import PtyScreen, surroundings
 
 _RATE, _TTFT_S, _TOKENS = 20_000.0, 0.2, 400
 _SETTLE_S, _WINDOW_S = 6.0, 20.0
@@ -132,7 +131,7 @@ def stamps(server: str | None) -> Iterator[Figure]:
             sys.executable, "-m", "llmprobe", url, "--plain", "-u", "1000", "--max-users", "1000",
             "-d", f"{_SETTLE_S + _WINDOW_S:g}s", "--max-tokens", str(_TOKENS), *_model(server),
         ]  # fmt: skip
-        subprocess.run(command, cwd=place, env=_surroundings(), stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(command, cwd=place, env=surroundings(), stdout=subprocess.DEVNULL, check=False)
         yield Figure("stamp error p99 without the screen", _stamp_error(Path(place)), "us")
     with _running(server, 1000) as pty:
         time.sleep(_WINDOW_S)
@@ -183,14 +182,9 @@ def _model(server: str | None) -> list[str]:
     return ["--model", "sim-fixed" if server is None else "mock"]
 
 
-def _surroundings() -> dict[str, str]:
-    here = str(Path(__file__).resolve().parents[2])
-    return {**os.environ, "PYTHONPATH": here}
-
-
 def _cpu_of(*arguments: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], env=_surroundings(), stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([sys.executable, *arguments], env=surroundings(), stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
