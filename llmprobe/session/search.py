@@ -22,6 +22,8 @@ from llmprobe.metrics.ticks import Ticks
 
 TICK_S = 0.5
 _SHORTEST_TICK_S = 0.1
+_AWAY_S = 5.0
+"""An endpoint that is down for longer was not brought down by the load alone."""
 _KEPT_REQUESTS = 20_000
 """Of the time before it was first armed; older ones are forgotten."""
 
@@ -54,6 +56,8 @@ class Search:
         self._goal = goal
         self._ticks = Ticks()
         self._past: deque[Tick] = deque()
+        self._away: list[Tick] = []
+        """While the endpoint is down."""
         self._past_requests = 0
         self._name = next(iter(STRATEGIES))
         self._strategy: Strategy | None = None
@@ -106,9 +110,21 @@ class Search:
         self._armed, self._finding = False, self._strategy.finding()
         return self._finding
 
-    def step(self, at_s: float, *, requests_left: int | None, bound: str | None) -> Action:
-        """One tick; what to do is to be done at once."""
+    def step(
+        self, at_s: float, *, requests_left: int | None, bound: str | None, endpoint_down: bool = False
+    ) -> Action:
+        """One tick; what to do is to be done at once, and nothing while the endpoint is down.
+
+        A load that is too much may cut connections for a moment; who stays away says nothing of a load.
+        """
         tick = self._ticks.tick(at_s, armed=self._armed, requests_left=requests_left, bound=bound)
+        if endpoint_down:
+            if not self._away or at_s - self._away[0].at_s <= _AWAY_S:
+                self._away.append(tick)
+            if self._armed:
+                self._said = Action("waits until the endpoint can be reached again", toward=self._said.toward)
+            return self._said
+        self._come_back(at_s)
         if self._strategy is None:
             self._keep(tick)
             return self._said
@@ -120,6 +136,12 @@ class Search:
             self._said, self._finding = action, action.finding
             self._armed = action.finding is None
         return action
+
+    def _come_back(self, at_s: float) -> None:
+        away, self._away = self._away, []
+        if away and at_s - away[0].at_s <= _AWAY_S and self._strategy is not None and self._finding is None:
+            for tick in away:
+                self._strategy.step(tick)
 
     def _keep(self, tick: Tick) -> None:
         self._past.append(tick)

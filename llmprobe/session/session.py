@@ -275,7 +275,10 @@ class Session:
 
     async def _take_step(self) -> None:
         armed, elapsed_s = self._search.armed, self.elapsed_s
-        action = self._search.step(elapsed_s, requests_left=self._ledger.left, bound=self._aggregator.bound)
+        action = self._search.step(
+            elapsed_s, requests_left=self._ledger.left, bound=self._aggregator.bound,
+            endpoint_down=self._intake.endpoint_down,
+        )  # fmt: skip
         if not armed:
             return
         if action.idle:

@@ -136,6 +136,18 @@ def test_what_happened_before_it_was_armed_is_told_first(scripts):
     assert not any(tick.armed for tick in scripts[0].ticks)
 
 
+@pytest.mark.parametrize(("back_s", "told"), [(3.0, [1.0, 2.0, 2.5, 3.0]), (9.0, [1.0, 9.0])])
+def test_an_endpoint_that_is_down_stays_out_of_the_search_unless_it_was_for_a_moment(scripts, back_s, told):
+    search = Search(Goal(()))
+    search.arm("script")
+    search.step(1.0, requests_left=None, bound=None)
+    waits = [search.step(at_s, requests_left=None, bound=None, endpoint_down=True) for at_s in (2.0, 2.5)]
+    assert waits == [Action("waits until the endpoint can be reached again", toward=4)] * 2
+    assert len(scripts[0].ticks) == 1
+    assert search.step(back_s, requests_left=None, bound=None).move is not None
+    assert [tick.at_s for tick in scripts[0].ticks] == told
+
+
 def test_after_a_finding_a_search_begins_anew(scripts):
     search = Search(Goal((), most=8))
     search.arm("script")
