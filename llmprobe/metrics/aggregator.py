@@ -21,6 +21,7 @@ from llmprobe.core.events import (
 from llmprobe.core.histogram import Histogram
 from llmprobe.core.load import WARMUP_LEVEL
 from llmprobe.core.outcome import TIMEOUTS, Outcome
+from llmprobe.core.rate_limit import RateLimit
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import Slo
 from llmprobe.metrics.levels import TPOT_TOKENS, Levels
@@ -78,6 +79,7 @@ class Aggregator:
         self._started = 0
         self._load = _NO_LOAD
         self._last_error: str | None = None
+        self._rate_limit: RateLimit | None = None
 
     def measured(self, idle: Mapping[str, float]) -> None:
         """What one user alone was answered in is known: from now on objectives relative to that count."""
@@ -95,6 +97,7 @@ class Aggregator:
                     self._open[event.index] = _Open(event.level_id, event.at_s)
                 case RequestFinished():
                     self._finish(event.record, event.text or "")
+                    self._rate_limit = event.rate_limit or self._rate_limit
                 case Interval():
                     self._intervals[event.worker] = event
                     self._stamp_error.merge(event.stamp_error)
@@ -160,6 +163,7 @@ class Aggregator:
             usd=self._usd,
             token_source="+".join(sorted(self._sources)) or None,
             last_error=self._last_error,
+            rate_limit=self._rate_limit,
             rows=tuple(sorted((r for rows in self._rows.values() for r in rows), key=lambda row: row.user)),
             followed=self._followed,
             log=tuple(self._log),

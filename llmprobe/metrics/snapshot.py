@@ -8,6 +8,7 @@ from msgspec import Struct
 from llmprobe.core.events import Row
 from llmprobe.core.load import LoadKind
 from llmprobe.core.outcome import Outcome
+from llmprobe.core.rate_limit import RateLimit
 
 WINDOW_S = 10.0
 LOG_LENGTH = 1000
@@ -134,6 +135,8 @@ class Snapshot(Struct, frozen=True):
     token_source: str | None = None
     last_error: str | None = None
     """Of the newest failed request."""
+    rate_limit: RateLimit | None = None
+    """What the newest answer told that tells of its limits."""
     rows: tuple[Row, ...] = ()
     followed: Row | None = None
     log: tuple[Finished, ...] = ()

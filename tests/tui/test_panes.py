@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from llmprobe.core.rate_limit import Allowance, Further, RateLimit
 from llmprobe.core.scenario import Endpoint, Scenario
 from llmprobe.metrics.snapshot import Snapshot
 from llmprobe.session.view import State
@@ -98,6 +99,19 @@ async def test_details_tell_margins_budget_and_how_the_probe_itself_does(
         await pilot.press("escape")
         await stage.look(pilot)
         assert Pane.CAPACITY in shown_panes(pilot.app) or size == (60, 20)
+
+
+async def test_details_have_the_rate_limits_that_answers_tell(build: Any, stage: Any) -> None:
+    view = stage.running_view()
+    told = RateLimit(
+        Allowance(240, 12), further=(Further("input tokens", "minute", 40_000),), source="headers"
+    )
+    view = replace(view, snapshot=replace(view.snapshot, rate_limit=told))
+    async with stage.running(build(stage.FakeSession(view)), (200, 50)) as pilot:
+        await stage.look(pilot)
+        shown = stage.text_of(pilot.app)
+        assert "requests      240, 12 left" in shown
+        assert "input tokens  40.0k a minute" in shown
 
 
 async def test_zoom_gives_one_pane_the_room_and_keeps_the_load(build: Any, stage: Any) -> None:

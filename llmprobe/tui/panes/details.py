@@ -79,6 +79,7 @@ class DetailsPane(Drawn, can_focus=True):
         sections = [
             _goals(view, cells, ink),
             _section("Budget", _budget(view, ink), cells, ink),
+            *_limits(view, cells, ink),
             _section("The probe itself", _probe(view, ink), cells, ink),
             _section("Endpoint", _endpoint(view, ink), cells, ink),
             _section("Prompts", _prompts(view, ink), cells, ink),
@@ -176,6 +177,20 @@ def _bar(share: float, style: Style, ink: Ink) -> list[Span]:
         ("░" * (_BAR_CELLS - full), ink.faint),
         (f" {min(share, 9.99):.0%}", ink.dim),
     ]
+
+
+def _limits(view: View, width: int, ink: Ink) -> list[list[Line]]:
+    """What the endpoint allows, where its answers tell."""
+    told = view.snapshot.rate_limit
+    if told is None:
+        return []
+    facts: list[Fact] = []
+    for label, allowance in (("requests", told.requests), ("tokens", told.tokens)):
+        if allowance.limit is not None:
+            left = f", {count(allowance.remaining)} left" if allowance.remaining is not None else ""
+            facts.append((label, [(f"{count(allowance.limit)}{left}", ink.text)]))
+    facts += [(more.what, [(f"{count(more.limit)} a {more.per}", ink.text)]) for more in told.further]
+    return [_section("Rate limits it tells", facts, width, ink)] if facts else []
 
 
 def _probe(view: View, ink: Ink) -> list[Fact]:
