@@ -108,12 +108,15 @@ def choices(
         armed = search is not None and search.armed
         first.append(Choice(("autopilot",), "By hand" if armed else "Autopilot"))
     first.append(Choice(("halve", "double"), "÷2 \N{MULTIPLICATION SIGN}2"))
+    save = Choice(("save",), "Save")
     session = [
-        Choice(("save",), "Save"),
         Choice(("endpoint",), "Endpoint"),
         Choice(("results",), "Results"),
         Choice(("test",), "Test"),
     ]
+    # Where the load rests, there is something to keep.
+    rests = sight.view.state in {State.CAPPED, State.STOPPED}
+    (first if rests else session).insert(1 if rests else 0, save)
     streams = [Choice(("log",), "Live" if past else "Log")]
     if focus is Pane.STREAMS and can_open:
         streams.insert(0, Choice(("follow",), "Back" if reading else "Open" if past else "Follow"))
