@@ -329,7 +329,8 @@ async def test_a_plan_turns_what_the_screen_counts(open_, scenario):
     stages = (Stage(4, hold_s=0.2), Stage(20, hold_s=600, kind="rate"))
     session = await open_(replace(scenario, load=Load(stages=stages)), timed=True)
     await session.start()
-    await _until(lambda: session.view().kind == session.view().snapshot.kind == "rate")
+    await _until(lambda: session.view().snapshot.kind == "rate")
+    assert session.view().kind == "rate"
 
 
 async def test_an_open_load_by_hand_stops_and_starts_again(open_, scenario):
@@ -341,6 +342,8 @@ async def test_an_open_load_by_hand_stops_and_starts_again(open_, scenario):
     before = session.view().snapshot.completed
     await session.start()
     await _until(lambda: session.view().snapshot.completed > before)
+    assert session.view().state is State.RUNNING
+    assert session.view().snapshot.target == 40
 
 
 async def test_what_an_autopilot_knew_of_users_it_forgets_at_a_rate(open_, scenario):
