@@ -27,19 +27,29 @@ def climb(evidence: Evidence, top: float) -> float:
 
 
 def hint_of(evidence: Evidence) -> float | None:
-    """Where the lowest failing stay puts the break, until that was tried.
+    """Where the lowest failing stay puts the break, until that was tried."""
+    guess = _guess(evidence)
+    return None if guess is None or any(_near(stay.load, guess) for stay in evidence.stays) else guess
 
-    Under a rate limit, what is let through; with a queue, the answers that had begun when it was fullest.
-    """
+
+def guessed(evidence: Evidence, load: float) -> bool:
+    """Whether it is where the lowest failing stay puts the break."""
+    guess = _guess(evidence)
+    return guess is not None and _near(load, guess)
+
+
+def _guess(evidence: Evidence) -> float | None:
+    """Under a rate limit, what is let through; with a queue, the answers under way when it was fullest."""
     failing = evidence.lowest_failed()
-    guess: float | None = None
     if evidence.limited_at(failing):
-        guess = failing.in_flight
-    elif evidence.rules[failing.why].slo.metric in {"ttft", "ttfo"}:
-        guess = failing.streaming
-    if guess is None or any(abs(stay.load - guess) <= max(0.5, 0.04 * guess) for stay in evidence.stays):
-        return None
-    return guess
+        return failing.in_flight
+    if evidence.rules[failing.why].slo.metric in {"ttft", "ttfo"}:
+        return failing.streaming
+    return None
+
+
+def _near(load: float, guess: float) -> bool:
+    return abs(load - guess) <= max(0.5, 0.04 * guess)
 
 
 def _quantile(evidence: Evidence, stay: Stay, k: int) -> float | None:

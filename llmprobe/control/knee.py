@@ -8,10 +8,10 @@ CHECK    what failed, a second time
 LOOK     an early load again, at times and before anything is claimed: whether the endpoint has changed
 """
 
-from llmprobe.control.changes import drift_of, reference_done, reference_load, suspicious, undecided
+from llmprobe.control.changes import drift_of, reference_done, reference_load, undecided
 from llmprobe.control.ending import ending, refusal, too_wide
 from llmprobe.control.evidence import Evidence
-from llmprobe.control.guesses import climb, hint_of
+from llmprobe.control.guesses import climb, guessed, hint_of
 from llmprobe.control.refusals import under_limit
 from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
@@ -20,7 +20,7 @@ from llmprobe.core.tick import Goal
 _NARROW, _NARROWER = 1.2, 1.12
 """High over low of an interval that is narrow enough; while it is early, narrower still."""
 _EARLY_S = 40.0
-_CLOSE = 0.09
+_CLOSE = 0.15
 """How near, as a share, the load that failed is to the one that holds where none between is needed."""
 _CANDIDATE, _TRY = 0.35, 0.4
 """The quantiles of the break at which a capacity is confirmed, and the next load is tried."""
@@ -32,7 +32,7 @@ _WARM_N, _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 8, 20, 40, 80, 8
 _CONFIRM_S, _CONFIRM = 30.0, 4
 """How long a load is held to confirm it: seconds, and turnovers."""
 _LOOK_AFTER_S = 90.0
-"""From when on it looks back: a shorter search leaves no time for a drift worth a visit."""
+"""From when on it looks back in the middle of a search: lest it close in on a break that moves."""
 _COLD_S = 60.0
 """Before that, what fails at the least load may be a cold start."""
 _CHANGED = "the endpoint changed while it was measured"
@@ -66,7 +66,7 @@ class Knee:
             return self.last(evidence)
         plan = self._search(evidence)
         if isinstance(plan, Finding) and plan.capacity != 0:
-            return self._look_back(evidence) or self._unless_changed(evidence, plan)
+            return self._look_back(evidence, late=True) or self._unless_changed(evidence, plan)
         return plan
 
     def _search(self, evidence: Evidence) -> Plan | Finding:
@@ -85,7 +85,8 @@ class Knee:
         if evidence.zero():
             return self._none(evidence)
         return (
-            self._zoom(evidence)
+            self._hold_guess(evidence)
+            or self._zoom(evidence)
             or self._confirm(evidence)
             or self._check(evidence)
             or self._conclude(evidence)
@@ -104,6 +105,13 @@ class Knee:
             least = evidence.called(evidence.least)
             return Plan(evidence.least, 0, f"waits whether {least} is answered faster once it is warm")
         return ending(evidence, 0.0)
+
+    def _hold_guess(self, evidence: Evidence) -> Plan | None:
+        """A guess by physics that holds is most likely the answer: it is confirmed before anything else."""
+        stay = evidence.stays[-1]
+        if stay.held and guessed(evidence, stay.load):
+            return self._confirmation(evidence, stay.load)
+        return None
 
     def _zoom(self, evidence: Evidence) -> Plan | None:
         low, high = evidence.interval()
@@ -168,16 +176,19 @@ class Knee:
         says = f"checks {evidence.called(load)} a second time: it failed once"
         return Plan(load, _BATCH_N, says, held_s=evidence.residence_s)
 
-    def _look_back(self, evidence: Evidence) -> Plan | None:
-        """An early load again, to see whether the endpoint has changed; longer where it seems so."""
+    def _look_back(self, evidence: Evidence, *, late: bool = False) -> Plan | None:
+        """An early load again, to see whether the endpoint has changed; longer where it seems so.
+
+        It is visited before a claim, and in a long search at times.
+        """
         load = reference_load(evidence)
         if undecided(evidence):
             says = f"watches {evidence.called(load)}: the endpoint is not what it was"
             stay = evidence.stay
             so_far_s = stay.held_s if stay is not None and stay.load == load else 0.0
             return Plan(load, 0, says, held_s=so_far_s + self._seconds(_LOOK_S))
-        early = self._now_s < self._seconds(_LOOK_AFTER_S)
-        if reference_done(evidence, self._now_s) or (early and not suspicious(evidence)):
+        late = late or self._now_s >= self._seconds(_LOOK_AFTER_S)
+        if reference_done(evidence, self._now_s) or not late:
             return None
         says = f"goes back to {evidence.called(load)} to see whether the endpoint has changed"
         return Plan(load, _REFERENCE_N, says)

@@ -46,3 +46,10 @@ def test_what_nothing_breaks_is_held_at_the_most(asked) -> None:
 
 def test_the_default_endpoint_is_found_while_people_watch(asked) -> None:
     assert found("small-gpu", asked).seconds < 100
+
+
+def test_what_the_queue_tells_is_confirmed_before_anything_else_is_tried(asked) -> None:
+    visits = found("small-gpu", asked).finding.visits
+    full = next(k for k, visit in enumerate(visits) if visit.held is False)
+    assert visits[full + 1].load == pytest.approx(PRESETS["small-gpu"].capacity, abs=1)
+    assert visits[full + 1].to_s - visits[full + 1].from_s >= 30
