@@ -9,7 +9,7 @@ import math
 
 from llmprobe.control.ending import ending, refusal
 from llmprobe.control.evidence import Evidence
-from llmprobe.control.refusals import under_limit
+from llmprobe.control.refusals import interval_of, under_limit
 from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Goal
@@ -41,7 +41,9 @@ class Bisect:
             return self._double(evidence)
         if evidence.limited and max(failed) > evidence.least:
             plan = under_limit(evidence)
-            return plan if isinstance(plan, Plan) else ending(evidence, plan)
+            if isinstance(plan, Plan):
+                return plan
+            return ending(evidence, plan, between=interval_of(evidence, plan))
         held, above = evidence.bracket()
         if held:
             return self._halve(evidence, held, above) or ending(evidence, held)

@@ -28,7 +28,7 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
     held_s = sum(stay.held_s for stay in here)
     done = sum(stay.completed()[0] for stay in here)
     tokens = sum(stay.completed()[1] for stay in here)
-    if cause == "rate_limit" and lowest is not None:
+    if cause == "rate_limit" and lowest is not None and between is None:
         low, high = capacity, lowest
     knee = knee_of(evidence)
     if lowest is None:

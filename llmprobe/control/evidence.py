@@ -226,9 +226,13 @@ class Evidence:
         return below, min(load for load in self.failed() if load > below)
 
     def candidate(self, share: float) -> float:
-        """A load that can be asked for, at this quantile of the break, below what failed when last tried."""
-        last = {stay.load: stay.held for stay in self.stays if stay.held is not None}
-        failing = [load - self.step(load) for load, held in last.items() if not held]
+        """A load that can be asked for, at this quantile of the break, below what failed and didn't hold since."""
+        judged = [stay for stay in self.stays if stay.held is not None]
+        failing = [
+            stay.load - self.step(stay.load)
+            for k, stay in enumerate(judged)
+            if not stay.held and not any(later.held and later.load >= stay.load for later in judged[k:])
+        ]
         return max(self.least, self.rounded(min([self.posterior.quantile(share), *failing])))
 
     def step(self, load: float) -> float:

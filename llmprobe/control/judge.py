@@ -75,7 +75,9 @@ class Judge:
         """Whether it violates more than an objective allows, clear or not; then `why` tells which."""
         for k, rule in enumerate(self.rules):
             n, bad = self.tally(stay, k)
-            if bad > rule.budget * n:
+            # A few failures more are chance: they come alone.
+            chance = 0.0 if rule.latency else math.sqrt(rule.budget * n)
+            if bad > rule.budget * n + chance:
                 stay.why = k
                 return True
         return False

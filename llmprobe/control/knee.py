@@ -12,7 +12,7 @@ from llmprobe.control.changes import drift_of, reference_done, reference_load, u
 from llmprobe.control.ending import ending, refusal, too_wide
 from llmprobe.control.evidence import Evidence
 from llmprobe.control.guesses import climb, guessed, hint_of
-from llmprobe.control.refusals import under_limit
+from llmprobe.control.refusals import interval_of, under_limit
 from llmprobe.control.search import Plan
 from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Goal
@@ -77,7 +77,7 @@ class Knee:
             if isinstance(plan, Plan):
                 return plan
             if evidence.keeps_latency(plan):
-                return ending(evidence, plan)
+                return ending(evidence, plan, between=interval_of(evidence, plan))
         if (look := self._look_back(evidence)) is not None:
             return look
         if (drift := drift_of(evidence)) is not None:

@@ -6,12 +6,15 @@ requests accepted and under way, on average, are the users that it has room for)
 """
 
 import math
+from collections.abc import Iterator
+from itertools import groupby
 
 from msgspec import Struct
 
 from llmprobe.control.evidence import WINDOW_S, Evidence
 from llmprobe.control.search import Plan
 from llmprobe.control.visits import Stay
+from llmprobe.core.outcome import Outcome
 
 _HOLD, _HOLD_N = 2, 30
 """How long a load is held: windows, so that one of them is whole, and requests."""
@@ -23,6 +26,12 @@ _PLUNGE = 0.3
 _SURE = 0.2
 _CLOSE, _AGAIN = 1.5, 3
 """Failed over held that needs no visit between them, and how many visits there may be."""
+_NEAR, _SPREAD = 1.08, 0.08
+"""The same by what the limit lets through, and how well that tells the break at the best."""
+_FREE = 0.97
+"""The share of what a limit lets through that may be asked for: at all of it, chance brings refusals."""
+_EVEN_N = 25
+"""Requests that show whether they trickled through."""
 _FLOOD = 250
 """Requests of a stay that are enough, however little was let through."""
 
@@ -60,43 +69,123 @@ def descend(evidence: Evidence) -> Descent:
     seconds = WINDOW_S / evidence.goal.speed
     held = [stay for stay in evidence.stays[first:] if stay.held and stay.held_s >= seconds]
     if held:
-        below = max(stay.load for stay in held)
-        above = min((stay.load for stay in failing if stay.load > below), default=below)
-        again = len(evidence.stays) - evidence.stays.index(held[0])
-        if above <= max(_CLOSE * below, below + 1) or again > _AGAIN:
-            return Descent(below, done=True)
-        between = evidence.rounded(math.sqrt(below * above))
-        return Descent(max(between, below + evidence.step(below)))
+        best = max(held, key=lambda stay: stay.load)
+        return _beside(evidence, best, len(evidence.stays) - evidence.stays.index(held[0]))
     if evidence.stays[-1].held is not False and evidence.stays[-1].load < last.load:
         return Descent(evidence.stays[-1].load)
     patient = last.load <= 2 * _best_before(evidence, last) and len(last.samples) < _FLOOD
     if last.shut and patient and last.held_s < seconds:
         return Descent(last.load, waits=True)
-    step = evidence.step(last.load)
     room, sure = _room(evidence, last)
-    n, bad = last.refused(last.settled_s)
-    room = max(room, last.load * (1 - bad / n) if n else 0.0)
-    load = min(room, _STEP * last.load, last.load - step)
+    load = min(room, _STEP * last.load, last.load - evidence.step(last.load))
     return Descent(max(evidence.least, evidence.rounded(max(load, (_SURE if sure else _PLUNGE) * last.load))))
 
 
+def _beside(evidence: Evidence, best: Stay, visits: int) -> Descent:
+    """Near the best load that was held: its requests may be fewer than the limit lets through, or more."""
+    below = best.load
+    failed = [stay.load for stay in refused(evidence) if stay.load > below]
+    above = min(failed, default=below)
+    allowance = allowance_of(evidence)
+    fits = evidence.rounded(
+        math.sqrt(below * above) if allowance is None else _FREE * allowance.per_s / _sent_per_s(best) * below
+    )
+    if allowance is not None and fits < below:
+        # It held for as long as the bucket did.
+        return Descent(max(evidence.least, fits), done=True)
+    near = above <= max(_CLOSE * below, below + 1) if allowance is None else fits <= _NEAR * below
+    between = min(max(fits, below + evidence.step(below)), above - evidence.step(above))
+    if near or visits > _AGAIN or between <= below:
+        return Descent(below, done=True)
+    return Descent(between)
+
+
+def interval_of(evidence: Evidence, capacity: float) -> tuple[float, float] | None:
+    """Of the break, by what the limit lets through; None where that isn't known."""
+    allowance = allowance_of(evidence)
+    stays = [stay for stay in evidence.stays if stay.held and stay.load >= capacity and _sent_per_s(stay)]
+    if allowance is None or not stays:
+        return None
+    stay = min(stays, key=lambda stay: (stay.load, -stay.held_s))
+    fits = allowance.per_s / _sent_per_s(stay) * stay.load
+    spread = max(_SPREAD, 2 / math.sqrt(allowance.n))
+    return min(capacity, fits / (1 + spread)), max(capacity + evidence.step(capacity), fits * (1 + spread))
+
+
+class Allowance(Struct, frozen=True):
+    """What a limit lets through once its bucket is empty."""
+
+    per_s: float
+    n: int
+    """Requests that it was counted by."""
+
+
+def allowance_of(evidence: Evidence) -> Allowance | None:
+    """Counted while 429s came: over whole windows, or less where requests trickle through evenly."""
+    window_s = WINDOW_S / evidence.goal.speed
+    n, seconds = 0, 0.0
+    for run in _dry(evidence):
+        from_s, to_s = run.from_s, run.to_s
+        whole_s = (to_s - from_s) // window_s * window_s
+        if not whole_s and to_s - from_s >= window_s / 6 and _even(run.let_through, from_s, to_s):
+            whole_s = to_s - from_s
+        if whole_s:
+            n += sum(at_s >= to_s - whole_s for at_s in run.let_through)
+            seconds += whole_s - run.unknown_s
+    return Allowance(n / seconds, n) if n else None
+
+
+class _Dry(Struct, frozen=True):
+    """From the first 429 to the end of the stays, one after the other, that failed by them."""
+
+    from_s: float
+    to_s: float
+    let_through: list[float]
+    """When each request was sent that wasn't refused."""
+    unknown_s: float
+    """For how long it isn't known of the requests whether they were: before a load ended."""
+
+
+def _dry(evidence: Evidence) -> Iterator[_Dry]:
+    for limited, stays in groupby(evidence.stays, lambda s: s.held is False and evidence.limited_at(s)):
+        run = list(stays)
+        at_s = [s.started_s for stay in run for s in stay.ended() if s.outcome is Outcome.RATE_LIMITED]
+        if not limited or not at_s:
+            continue
+        came = (
+            sample.started_s
+            for stay in run
+            for sample in stay.samples.values()
+            if sample.outcome is not Outcome.RATE_LIMITED
+            and min(at_s) <= sample.started_s < stay.to_s - stay.refused_s
+        )
+        to_s = run[-1].to_s - run[-1].refused_s
+        yield _Dry(min(at_s), to_s, list(came), sum(stay.refused_s for stay in run[:-1]))
+
+
+def _even(times: list[float], from_s: float, to_s: float) -> bool:
+    """Whether a bucket was refilled steadily meanwhile: each fifth of the time brought its share."""
+    fifths = [0] * 5
+    for at_s in times:
+        fifths[int(5 * (at_s - from_s) / (to_s - from_s))] += 1
+    usual = len(times) / 5
+    return len(times) >= _EVEN_N and all(0.5 * usual <= count <= 1.6 * usual for count in fifths)
+
+
+def _sent_per_s(stay: Stay) -> float:
+    return sum(1 for _ in stay.counting()) / stay.held_s if stay.held_s else 0.0
+
+
 def _room(evidence: Evidence, last: Stay) -> tuple[float, bool]:
-    """Users that the limit has room for, and whether a whole window tells."""
-    seconds = WINDOW_S / evidence.goal.speed
-    from_s = last.to_s - seconds
-    took = [s.e2e_s for stay in evidence.stays if stay.held for s in stay.ended() if s.completed]
+    """Users that the limit has room for, and whether that is known well."""
     if last.full is not None:
         return last.full, True
-    in_flight = last.in_flight or 0.0
-    if refused(evidence)[0].from_s > from_s or not took:
-        return in_flight, False
-    accepted = sum(
-        1
-        for stay in evidence.stays
-        for sample in stay.samples.values()
-        if sample.started_s >= from_s and (sample.outcome is None or sample.completed)
-    )
-    return min(in_flight, accepted / seconds * sum(took) / len(took)), True
+    allowance = allowance_of(evidence)
+    took = [s.e2e_s for stay in evidence.stays if stay.held for s in stay.ended() if s.completed]
+    if allowance is not None and took:
+        return allowance.per_s * sum(took) / len(took), True
+    n, bad = last.refused(last.settled_s)
+    return max(last.in_flight or 0.0, last.load * (1 - bad / n) if n else 0.0), False
 
 
 def _best_before(evidence: Evidence, last: Stay) -> float:

@@ -12,7 +12,7 @@ from llmprobe.core.tick import Tick
 
 _GONE = 0.1
 """The share that may be left of the requests that were under way at a fall."""
-_SHUT_N, _SHUT = 8, 0.9
+_SHUT_N, _SHUT = 8, 0.98
 _FULL_TICKS, _FULL = 8, 0.85
 _PRIOR_BLOCKS = 4
 USUAL = 2.0
@@ -77,7 +77,7 @@ class Stay:
         self.settled_s = math.inf
         self._in_flight: list[int] = []
         """At each tick since it settled, without what is about to be refused."""
-        self._refused_s = 0.0
+        self.refused_s = 0.0
         """The longest that a refusal took."""
 
         self._tallies: dict[tuple[int, float, float, bool], tuple[int, float]] = {}
@@ -101,8 +101,7 @@ class Stay:
             self._settle(tick)
         elif tick.at_s >= self.settled_s:
             young = (
-                one.first_token_s is None and tick.at_s - one.started_s <= self._refused_s
-                for one in tick.open
+                one.first_token_s is None and tick.at_s - one.started_s <= self.refused_s for one in tick.open
             )
             self._in_flight.append(tick.in_flight - sum(young))
 
@@ -118,7 +117,7 @@ class Stay:
         sample.tokens = record.output_tokens or 0
         sample.tpot_s = record.tpot_s
         if record.outcome is Outcome.RATE_LIMITED:
-            self._refused_s = max(self._refused_s, record.e2e_s)
+            self.refused_s = max(self.refused_s, record.e2e_s)
 
     def _settle(self, tick: Tick) -> None:
         """After a rise, with its ramp; after a fall, once those are gone who were too many.
@@ -176,9 +175,9 @@ class Stay:
     @property
     def shut(self) -> bool:
         """Whether nearly everything of late was refused: a limit whose window has not passed yet."""
-        late = [s for s in self.ended() if s.started_s >= (self.settled_s + self.to_s) / 2]
-        refused = sum(sample.outcome is Outcome.RATE_LIMITED for sample in late)
-        return len(late) >= _SHUT_N and refused >= _SHUT * len(late)
+        since_s, few = (self.settled_s, 2) if self.fell else ((self.settled_s + self.to_s) / 2, _SHUT_N)
+        n, refused = self.refused(since_s)
+        return n >= few and refused >= _SHUT * n
 
     @property
     def grew(self) -> bool:

@@ -15,6 +15,7 @@ from llmprobe.core.load import LoadKind
 from llmprobe.core.record import RequestRecord
 from llmprobe.core.slo import QUANTILES, Slo
 from llmprobe.sim import faults, limits, model, replica, weather
+from llmprobe.sim.model import Config
 from tests.bench import virtual
 from tests.bench.drawn import Drawn
 from tests.bench.virtual import VirtualEngine
@@ -22,6 +23,8 @@ from tests.bench.virtual import VirtualEngine
 CACHE = Path(os.environ.get("LLMPROBE_BENCH_CACHE", ".bench_cache"))
 _SETTLE_S = 180.0
 """Long enough for a cold start, for more replicas, and for a bucket of a minute to run dry."""
+_DRAIN_S = 120.0
+"""As long it is asked for twice as much first where a bucket could hide for many minutes what is too much."""
 _REQUESTS = 3000
 _FEW = 600
 """Requests after which a clear case is clear."""
@@ -61,7 +64,8 @@ class Truth:
     def __init__(self, of: Drawn, kind: LoadKind = "users") -> None:
         self._of = of
         self._kind = kind
-        told = repr((_model_digest(), of, _SETTLE_S, _REQUESTS, *(() if kind == "users" else (_RATE_STEP,))))
+        means = (*(() if kind == "users" else (_RATE_STEP,)), *((_DRAIN_S,) if _buckets(of) else ()))
+        told = repr((_model_digest(), of, _SETTLE_S, _REQUESTS, *means))
         self._file = CACHE / f"{hashlib.sha256(told.encode()).hexdigest()[:20]}.json"
         self.levels: dict[int, Shares] = {}
         if self._file.exists():
@@ -111,17 +115,28 @@ def budget(slo: Slo) -> float:
     return 1 - QUANTILES[slo.quantile] if slo.quantile is not None else slo.bound
 
 
+def _buckets(of: Drawn) -> bool:
+    machine = of.endpoint.machine
+    if not isinstance(machine, Config):
+        return False
+    return machine.limits.requests_per_minute is not None or machine.limits.tokens_per_minute is not None
+
+
 def _measure(of: Drawn, load: float, kind: LoadKind) -> Shares:
     engine = VirtualEngine(of.endpoint, seed=10_007, kind=kind)
+    if _buckets(of):
+        engine.set_load(2 * load, min(15.0, load))
+        engine.until(_DRAIN_S)
+    settled_s = engine.now_s + _SETTLE_S
     engine.set_load(load, min(15.0, load))
-    engine.until(_SETTLE_S)
+    engine.until(settled_s)
     engine.events = []
     broke, judged = [0] * len(of.slos), [0] * len(of.slos)
     n, over = 0, [0.0]
     while n < _REQUESTS and engine.now_s < 40_000:
         engine.until(engine.now_s + 20)
         for event in engine.events:
-            if isinstance(event, RequestFinished) and event.record.started_s >= _SETTLE_S:
+            if isinstance(event, RequestFinished) and event.record.started_s >= settled_s:
                 n += 1
                 for k, slo in enumerate(of.slos):
                     verdict = _verdict(event.record, slo)
@@ -129,7 +144,7 @@ def _measure(of: Drawn, load: float, kind: LoadKind) -> Shares:
                     broke[k] += verdict is True
         engine.events = []
         over = [b / max(1, j) / budget(slo) for b, j, slo in zip(broke, judged, of.slos, strict=True)]
-        kept = max(over) < _CLEARLY_KEPT and engine.now_s >= _SETTLE_S + _KEPT_S
+        kept = max(over) < _CLEARLY_KEPT and engine.now_s >= settled_s + _KEPT_S
         if n >= _FEW and (kept or max(over) > _CLEARLY_OVER):
             break
     return Shares(tuple(over), n)
