@@ -226,7 +226,7 @@ class Evidence:
         return below, min(load for load in self.failed() if load > below)
 
     def candidate(self, share: float) -> float:
-        """A load that can be asked for, at this quantile of the break, below what failed and didn't hold since."""
+        """A load that can be asked for, at this quantile of the break; below what failed and held no more."""
         judged = [stay for stay in self.stays if stay.held is not None]
         failing = [
             stay.load - self.step(stay.load)

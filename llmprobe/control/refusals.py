@@ -6,15 +6,13 @@ requests accepted and under way, on average, are the users that it has room for)
 """
 
 import math
-from collections.abc import Iterator
-from itertools import groupby
 
 from msgspec import Struct
 
+from llmprobe.control.allowance import allowance_of
 from llmprobe.control.evidence import WINDOW_S, Evidence
 from llmprobe.control.search import Plan
 from llmprobe.control.visits import Stay
-from llmprobe.core.outcome import Outcome
 
 _HOLD, _HOLD_N = 2, 30
 """How long a load is held: windows, so that one of them is whole, and requests."""
@@ -30,8 +28,6 @@ _NEAR, _SPREAD = 1.08, 0.08
 """The same by what the limit lets through, and how well that tells the break at the best."""
 _FREE = 0.97
 """The share of what a limit lets through that may be asked for: at all of it, chance brings refusals."""
-_EVEN_N = 25
-"""Requests that show whether they trickled through."""
 _FLOOD = 250
 """Requests of a stay that are enough, however little was let through."""
 
@@ -110,66 +106,6 @@ def interval_of(evidence: Evidence, capacity: float) -> tuple[float, float] | No
     fits = allowance.per_s / _sent_per_s(stay) * stay.load
     spread = max(_SPREAD, 2 / math.sqrt(allowance.n))
     return min(capacity, fits / (1 + spread)), max(capacity + evidence.step(capacity), fits * (1 + spread))
-
-
-class Allowance(Struct, frozen=True):
-    """What a limit lets through once its bucket is empty."""
-
-    per_s: float
-    n: int
-    """Requests that it was counted by."""
-
-
-def allowance_of(evidence: Evidence) -> Allowance | None:
-    """Counted while 429s came: over whole windows, or less where requests trickle through evenly."""
-    window_s = WINDOW_S / evidence.goal.speed
-    n, seconds = 0, 0.0
-    for run in _dry(evidence):
-        from_s, to_s = run.from_s, run.to_s
-        whole_s = (to_s - from_s) // window_s * window_s
-        if not whole_s and to_s - from_s >= window_s / 6 and _even(run.let_through, from_s, to_s):
-            whole_s = to_s - from_s
-        if whole_s:
-            n += sum(at_s >= to_s - whole_s for at_s in run.let_through)
-            seconds += whole_s - run.unknown_s
-    return Allowance(n / seconds, n) if n else None
-
-
-class _Dry(Struct, frozen=True):
-    """From the first 429 to the end of the stays, one after the other, that failed by them."""
-
-    from_s: float
-    to_s: float
-    let_through: list[float]
-    """When each request was sent that wasn't refused."""
-    unknown_s: float
-    """For how long it isn't known of the requests whether they were: before a load ended."""
-
-
-def _dry(evidence: Evidence) -> Iterator[_Dry]:
-    for limited, stays in groupby(evidence.stays, lambda s: s.held is False and evidence.limited_at(s)):
-        run = list(stays)
-        at_s = [s.started_s for stay in run for s in stay.ended() if s.outcome is Outcome.RATE_LIMITED]
-        if not limited or not at_s:
-            continue
-        came = (
-            sample.started_s
-            for stay in run
-            for sample in stay.samples.values()
-            if sample.outcome is not Outcome.RATE_LIMITED
-            and min(at_s) <= sample.started_s < stay.to_s - stay.refused_s
-        )
-        to_s = run[-1].to_s - run[-1].refused_s
-        yield _Dry(min(at_s), to_s, list(came), sum(stay.refused_s for stay in run[:-1]))
-
-
-def _even(times: list[float], from_s: float, to_s: float) -> bool:
-    """Whether a bucket was refilled steadily meanwhile: each fifth of the time brought its share."""
-    fifths = [0] * 5
-    for at_s in times:
-        fifths[int(5 * (at_s - from_s) / (to_s - from_s))] += 1
-    usual = len(times) / 5
-    return len(times) >= _EVEN_N and all(0.5 * usual <= count <= 1.6 * usual for count in fifths)
 
 
 def _sent_per_s(stay: Stay) -> float:
