@@ -96,7 +96,7 @@ def _at_reference(evidence: Evidence) -> list[Stay]:
 
 def noise(evidence: Evidence) -> str | None:
     """A load that failed once and held another time."""
-    both = set(evidence.failed()) & set(evidence.held())
+    both = {s.load for s in evidence.stays if s.held is False} & set(evidence.held())
     return f"{min(both):g} failed at one time and held at another" if both else None
 
 

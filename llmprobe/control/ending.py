@@ -18,7 +18,7 @@ def ending(evidence: Evidence, capacity: float, *, between: tuple[float, float] 
     """
     low, high = evidence.interval() if between is None else between
     estimate = evidence.posterior.quantile(0.5)
-    failed = [stay for stay in evidence.stays if stay.held is False and stay.load > capacity]
+    failed = [stay for stay in evidence.failures() if stay.load > capacity]
     cause, slo = _cause(evidence, capacity, nothing_failed=not failed)
     here = [stay for stay in evidence.stays if stay.load == capacity and stay.held]
     lowest = min((stay.load for stay in failed), default=None)
@@ -71,7 +71,7 @@ def _cause(evidence: Evidence, capacity: float, *, nothing_failed: bool) -> tupl
     """What binds at the lowest load that failed above the capacity."""
     if nothing_failed:
         return "none", None
-    above = (stay for stay in evidence.stays if stay.held is False and stay.load > capacity)
+    above = (stay for stay in evidence.failures() if stay.load > capacity)
     failing = min(above, key=lambda stay: (stay.load, -stay.to_s))
     rule = evidence.rules[failing.why]
     if capacity == 0:

@@ -15,6 +15,8 @@ _CLEAR_N = 15.0
 """The weight, in verdicts, of a stay far beyond its budget."""
 _LIMITED = 0.6
 """The share of 429s among failures, here and over all stays that failed, that makes a rate limit of them."""
+_FAR_LONGER, _OVERTURNED_N = 3, 40
+"""How many times as long a load must have held, and on how many verdicts, for its failure not to count."""
 _SHOWN_N = 100
 """Verdicts that show that a load holds, whatever the curve says."""
 _STAYS = 120
@@ -177,7 +179,8 @@ class Evidence:
                 # It failed while users still came: those who came after say nothing of it yet.
                 n, bad = stay.tally(k, 0.0, ramping=True)
             # What a bucket let through while it was full says nothing of its limit.
-            if n and not stay.spoiled and stay.to_s > empty_s and not self._refuted(stay):
+            wrong = self._refuted(stay) or self._overturned(stay)
+            if n and not stay.spoiled and stay.to_s > empty_s and not wrong:
                 weight = 1 / self.judge.effect(stay, k)
                 if bad > max(3 * self.rules[k].budget, _CLEAR) * n:
                     # Far beyond the budget the curve's shape would count for more than where it crosses it.
@@ -192,6 +195,19 @@ class Evidence:
             and later.load <= stay.load
             and later.from_s > stay.from_s
             and later.held_s > stay.held_s
+            for later in self.stays
+        )
+
+    def _overturned(self, stay: Stay) -> bool:
+        """Whether it failed, but no smaller load held later for far longer: a bad moment, or a rough ramp."""
+        if stay.held is not False or self.limited_at(stay):
+            return False
+        return any(
+            later.held is True
+            and later.load >= stay.load
+            and later.from_s > stay.from_s
+            and later.held_s > _FAR_LONGER * stay.held_s
+            and self.judge.count(later) >= _OVERTURNED_N
             for later in self.stays
         )
 
@@ -213,8 +229,12 @@ class Evidence:
         ]
 
     def failed(self) -> list[float]:
-        """Loads that failed."""
-        return [stay.load for stay in self.stays if stay.held is False]
+        """Loads that failed and are still believed to."""
+        return [stay.load for stay in self.failures()]
+
+    def failures(self) -> list[Stay]:
+        """The stays at them."""
+        return [stay for stay in self.stays if stay.held is False and not self._overturned(stay)]
 
     def interval(self) -> tuple[float, float]:
         """Of the break, 90 % sure."""
@@ -266,7 +286,7 @@ class Evidence:
 
     def lowest_failed(self) -> Stay:
         """The first stay at the lowest load that failed."""
-        return min((s for s in self.stays if s.held is False), key=lambda s: (s.load, s.from_s))
+        return min(self.failures(), key=lambda s: (s.load, s.from_s))
 
     def confirmed(self, n: int, seconds: float) -> list[float]:
         """Loads that held for long enough with enough verdicts, and are still believed to."""
@@ -279,7 +299,7 @@ class Evidence:
 
     def failed_apart(self, seconds: float) -> bool:
         """Whether loads failed at two times, so far apart that it isn't one bad moment."""
-        times = [stay.to_s for stay in self.stays if stay.held is False]
+        times = [stay.to_s for stay in self.failures()]
         return times[-1] - times[0] >= seconds
 
     # Small things

@@ -181,11 +181,11 @@ class Knee:
 
         It is visited before a claim, and in a long search at times.
         """
-        load = reference_load(evidence)
-        if undecided(evidence):
+        load, stay = reference_load(evidence), evidence.stay
+        here = stay is not None and stay.load == load
+        if (here or late) and undecided(evidence):
             says = f"watches {evidence.called(load)}: the endpoint is not what it was"
-            stay = evidence.stay
-            so_far_s = stay.held_s if stay is not None and stay.load == load else 0.0
+            so_far_s = stay.held_s if stay is not None and here else 0.0
             return Plan(load, 0, says, held_s=so_far_s + self._seconds(_LOOK_S))
         late = late or self._now_s >= self._seconds(_LOOK_AFTER_S)
         if reference_done(evidence, self._now_s) or not late:
