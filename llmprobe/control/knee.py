@@ -28,7 +28,7 @@ _LATE_S, _LATE = 220.0, 30
 """From when on it closes in no more, and confirms: seconds, or residences where those are longer."""
 _OVER_S, _OVER = 700.0, 80
 """From when on it says what it has."""
-_WARM_N, _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 8, 20, 40, 80, 8
+_WARM_N, _CLIMB_N, _BATCH_N, _CONFIRM_N, _REFERENCE_N = 8, 20, 40, 80, 5
 _CONFIRM_S, _CONFIRM = 30.0, 4
 """How long a load is held to confirm it: seconds, and turnovers."""
 _LOOK_AFTER_S = 90.0

@@ -26,6 +26,8 @@ _CLOSE, _AGAIN = 1.5, 3
 """Failed over held that needs no visit between them, and how many visits there may be."""
 _NEAR, _SPREAD = 1.08, 0.08
 """The same by what the limit lets through, and how well that tells the break at the best."""
+_LITTLE = 0.96
+"""Of a load that held, what is claimed where even that asked for more than is let through."""
 _FREE = 0.97
 """The share of what a limit lets through that may be asked for: at all of it, chance brings refusals."""
 _FLOOD = 250
@@ -87,8 +89,9 @@ def _beside(evidence: Evidence, best: Stay, visits: int) -> Descent:
         math.sqrt(below * above) if allowance is None else _FREE * allowance.per_s / _sent_per_s(best) * below
     )
     if allowance is not None and fits < below:
-        # It held for as long as the bucket did.
-        return Descent(max(evidence.least, fits), done=True)
+        # It held as long as the bucket did. A little less is enough: under a cap users who back off make the
+        # allowance seem smaller than it is.
+        return Descent(max(fits, evidence.rounded(_LITTLE * below)), done=True)
     near = above <= max(_CLOSE * below, below + 1) if allowance is None else fits <= _NEAR * below
     between = min(max(fits, below + evidence.step(below)), above - evidence.step(above))
     if near or visits > _AGAIN or between <= below:

@@ -19,6 +19,8 @@ from llmprobe.core.finding import Finding
 from llmprobe.core.tick import Action, Goal, Move, Tick
 
 _RAMP_MOST_S = 15.0
+_NEW = 0.4
+"""The least part of a turnover that a rise takes, since a queue takes time to build up."""
 _PATIENCE_S = 120.0
 """The longest that a load is held for its throughput."""
 _EAGER_N = 8
@@ -169,11 +171,12 @@ class Search:
         return Plan(load, 0, says, held_s=held_s)
 
     def _ramp_s(self, plan: Plan, load: float) -> float:
-        """New users are spread over a turnover, lest they ask in step; less where it matters less."""
+        """New users begin about as often as others ask, lest they ask in step; faster when it is eager."""
         if plan.load <= max(load, self._evidence.least):
             return 0.0
         turnover_s = self._evidence.turnover_at(plan.load) * (0.5 if plan.eager else 1.0)
-        return min(turnover_s, _RAMP_MOST_S / self._goal.speed)
+        new = max(_NEW, 1 - load / plan.load)
+        return min(new * turnover_s, _RAMP_MOST_S / self._goal.speed)
 
     def _stays(self) -> Action:
         if self._plan is None:
