@@ -3,7 +3,6 @@
 import argparse
 import math
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from llmprobe.cli import exit_codes
+from llmprobe.cli.scenario_file import HELP, scenario_in
 from llmprobe.core.errors import UsageError
 from llmprobe.core.keys import key_name
 from llmprobe.core.scenario import DEFAULT_DIALECT, Endpoint, Scenario
@@ -20,7 +20,6 @@ from llmprobe.corpus.reader import open_corpus
 from llmprobe.corpus.tokens import estimate_prompt_tokens
 from llmprobe.cost.prices import reserve
 from llmprobe.engine.pacer import timeline
-from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.consent import with_caps
 from llmprobe.session.opening import no_room
 from llmprobe.sim.presets import preset
@@ -58,19 +57,14 @@ class Forecast(Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("scenario", help="the scenario file; - reads it from stdin")
+    parser.add_argument("scenario", type=Path, help=HELP)
     parser.add_argument("--json", action="store_true", help="print the forecast as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is known; whatever is unsound is raised as `UsageError` with file, line and key."""
-    if args.scenario == "-":
-        from llmprobe.scenario.reader import parse_scenario
-
-        scenario, base = parse_scenario(sys.stdin.read(), file="stdin"), Path()
-    else:
-        scenario, base = load_scenario(Path(args.scenario)), Path(args.scenario).parent
-    forecast = _forecast(args.scenario, with_caps(scenario), base)
+    scenario = scenario_in(args.scenario)
+    forecast = _forecast(str(args.scenario), with_caps(scenario), args.scenario.parent)
     if args.json:
         print(msgspec.json.format(msgspec.json.encode(forecast), indent=2).decode())
     else:

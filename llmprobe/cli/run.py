@@ -13,15 +13,15 @@ from llmprobe.cli.options import (
     overridden,
 )
 from llmprobe.cli.output import add_output_options
+from llmprobe.cli.scenario_file import HELP, scenario_in
 from llmprobe.cli.target import TARGET_HELP, aimed, endpoint_of
 from llmprobe.core.errors import UsageError
-from llmprobe.scenario.reader import load_scenario
 from llmprobe.session.opening import Options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("scenario", type=Path, help="the scenario file")
+    parser.add_argument("scenario", type=Path, help=HELP)
     parser.add_argument("target", nargs="?", help=f"run it on this instead of its own: {TARGET_HELP}")
     add_endpoint_options(parser)
     add_load_options(parser)
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenario to its end; the exit code is the verdict's, or 128 + the signal that ended it."""
-    scenario = load_scenario(args.scenario)
+    scenario = scenario_in(args.scenario)
     if args.target:
         other = endpoint_of(args.target, args.api_key_env)
         scenario = replace(scenario, endpoint=aimed(scenario.endpoint, other))

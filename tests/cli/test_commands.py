@@ -1,5 +1,6 @@
 """Commands as a person types them: what is printed where, and the exit code."""
 
+import io
 import json
 import signal
 import subprocess
@@ -225,3 +226,18 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(llmprobe, mo
     assert done.returncode == 2
     assert "$A_KEY can't be sent as a key" in done.stderr
     assert "hidden" not in done.stderr
+
+
+def test_a_scenario_comes_from_standard_input(calm, monkeypatch):
+    for command in (["check", "-"], ["run", "-", "--corpus", "./one.jsonl", *_ANSWERS]):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(_SMOKE.read_text()))
+        said = calm(*command)
+        assert said.returncode == 0, said.stderr
+        assert "2 stages" in said.stdout or said.stdout.startswith("PASSED  smoke")
+
+
+def test_what_is_wrong_with_standard_input_is_told_by_line(calm, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("format = 1\nnonsense = 2\n"))
+    said = calm("run", "-")
+    assert said.returncode == 2
+    assert "stdin:2" in said.stderr

@@ -40,6 +40,19 @@ def test_a_load_that_held_for_seconds_is_refuted_by_less_that_failed_for_longer(
     assert two.posterior.holds(19) > 0.5
 
 
+def test_a_failure_is_overturned_by_the_same_load_held_far_longer(known):
+    def rough(load, at_s):
+        return 3.0 if 20 <= at_s < 30 else 0.2
+
+    one = known(rough, (4, 20, True), (20, 3, False))
+    assert one.failed() == [20]
+    two = known(rough, (4, 20, True), (20, 3, False), (8, 10, True), (20, 30, True))
+    assert two.failed() == []
+    assert two.posterior.holds(20) > 0.5
+    less = known(rough, (4, 20, True), (20, 3, False), (8, 10, True), (16, 30, True))
+    assert less.failed() == [20]
+
+
 def test_users_who_all_wait_while_more_come_are_no_evidence_that_the_load_holds(known):
     one = known(lambda load, at_s: 0.2 if load < 20 else 3.0, (8, 20, True), (40, 3, False))
     assert one.posterior.quantile(0.95) < 40

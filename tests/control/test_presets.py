@@ -45,7 +45,7 @@ def test_what_nothing_breaks_is_held_at_the_most(asked) -> None:
 
 
 def test_the_default_endpoint_is_found_while_people_watch(asked) -> None:
-    assert found("small-gpu", asked).seconds < 100
+    assert found("small-gpu", asked).seconds < 90
 
 
 def test_what_the_queue_tells_is_confirmed_before_anything_else_is_tried(asked) -> None:
